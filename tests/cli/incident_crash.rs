@@ -76,3 +76,30 @@ fn a_step_that_is_killed_anywhere_happened_or_did_not() {
         run.code == 0
     });
 }
+
+#[test]
+fn what_is_left_of_a_killed_opening_is_said_and_goes_with_the_next() {
+    let mut left = 0;
+    kill_everywhere(|vars| {
+        let env = with_pager();
+        let run = killed(&env, &OPEN, vars);
+        let unnamed = || -> Vec<std::path::PathBuf> {
+            let entries = std::fs::read_dir(env.path().join("incidents")).into_iter().flatten().flatten();
+            let unnamed = |path: &std::path::PathBuf| path.to_string_lossy().contains("/.new-");
+            entries.map(|entry| entry.path()).filter(unnamed).collect()
+        };
+        let said = || env.run(["doctor"]).stdout.contains("1 opening was killed before the incident had a name");
+        for folder in unnamed() {
+            left += 1;
+            assert!(!said(), "{vars:?}: it may be at it still");
+            let old = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+            std::fs::File::open(&folder).and_then(|folder| folder.set_modified(old)).expect("ours");
+            assert!(said(), "{vars:?}");
+            env.run(OPEN).expect_code(0);
+            assert_eq!(unnamed(), [] as [std::path::PathBuf; 0], "{vars:?}");
+            assert!(!said(), "{vars:?}");
+        }
+        run.code == 0
+    });
+    assert!(left > 0, "no opening died before it had a name");
+}

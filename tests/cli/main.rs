@@ -40,6 +40,7 @@ mod incident;
 mod incident_crash;
 mod incident_journal;
 mod init;
+mod kill_switch;
 mod links;
 mod listener;
 mod new;

@@ -22,6 +22,11 @@ fn at(time: &str, env: TestEnv) -> TestEnv {
 
 /// Players halve and errors rise between 10:20 and 10:50; the week before was calm.
 fn prometheus() -> Stub {
+    prometheus_without(0..0)
+}
+
+/// As [`prometheus`], and nothing was measured in these seconds.
+fn prometheus_without(hole: std::ops::Range<i64>) -> Stub {
     let field = |request: &Request, name: &str| -> String {
         let body = String::from_utf8_lossy(&request.body).into_owned();
         let found = url::form_urlencoded::parse(body.as_bytes()).find(|(key, _)| key == name);
@@ -48,7 +53,9 @@ fn prometheus() -> Stub {
                 } else {
                     2.0
                 };
-                values.push(json!([second, value.to_string()]));
+                if !hole.contains(&second) {
+                    values.push(json!([second, value.to_string()]));
+                }
                 time += step;
             }
             Answer::json(json!({"status": "success", "data": {"resultType": "matrix", "result": [{"metric": {}, "values": values}]}}))
@@ -91,6 +98,26 @@ fn incident(env: TestEnv) -> (String, TestEnv) {
         .find(|name| name.starts_with("2026-01-15-p1"))
         .unwrap();
     (id, at("11:30:00", env))
+}
+
+#[test]
+fn a_time_without_data_is_said_and_is_a_gap_in_the_line() {
+    // From 10:31 to 10:39, while the incident is open.
+    let stub = prometheus_without(OPENED + 60..OPENED + 540);
+    let (id, env) = incident(env().var("LIVEOPS_PROMETHEUS", &stub.url()));
+    env.run(["postmortem", "new"]).expect_code(0);
+    let text = env.read(format!("incidents/{id}/postmortem.md"));
+    let row = text.lines().find(|line| line.contains("active_players") && line.contains("no data")).expect(&text);
+    assert!(row.contains("no data 10:30") && row.contains("to 10:39"), "{row}");
+    assert!(row.contains("at least 500") || row.contains("at most 500") || !row.contains("at "), "{row}");
+    let line: String = row.chars().filter(|c| ('\u{2581}'..='\u{2588}').contains(c) || *c == ' ').collect();
+    let drawn = line.trim();
+    assert!(drawn.trim_matches(' ').contains(' '), "the line has no gap: {row}");
+    // Where everything was measured, nothing is missing.
+    let stub = prometheus();
+    let (id, env) = incident(self::env().var("LIVEOPS_PROMETHEUS", &stub.url()));
+    env.run(["postmortem", "new"]).expect_code(0);
+    assert!(!env.read(format!("incidents/{id}/postmortem.md")).contains("no data"));
 }
 
 #[test]

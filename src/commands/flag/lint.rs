@@ -57,8 +57,7 @@ fn is_partial(stored: &StoredFlag, reader: liveops_domain::flag::reader::Reader)
 
 pub(super) async fn run(args: LintArgs, cx: &Context) -> Result<Exit> {
     let store = cx.flags()?;
-    let (catalog, history, expiring) =
-        tokio::join!(FlagCatalog::of(cx, &store), store.history(None, None), store.expiring());
+    let (catalog, history, expiring) = tokio::join!(FlagCatalog::of(cx, &store), store.newest(), store.expiring());
     let mut catalog = catalog?;
     let mut found = Findings::default();
     if let Err(error) = &history {

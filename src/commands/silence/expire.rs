@@ -46,6 +46,7 @@ struct Expired {
 }
 
 pub(super) async fn run(args: ExpireArgs, cx: &Context) -> Result<Exit> {
+    cx.throw_kill_switch();
     let client = alertmanager(cx)?;
     let silence = client.silence(&args.id).await?;
     let (id, draft) = (silence.id, silence.draft);

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::change::journal::Event;
+use crate::change::journal::{Event, Line};
 use crate::change::scope::ChangeOrigin;
 use crate::change::undo::Undo;
 
@@ -136,6 +136,58 @@ pub fn changes(events: &[Event]) -> Vec<ChangeRecord> {
     all
 }
 
+/// Changes put together from events that come the newest first: no more is held than ends that wait for their beginning.
+#[derive(Debug, Default)]
+pub struct NewestFirst {
+    ends: HashMap<String, Event>,
+    /// What was reverted, and by which change.
+    reverted: HashMap<String, String>,
+}
+
+impl NewestFirst {
+    /// The change that this event began; events of other kinds are passed over.
+    pub fn take(&mut self, event: &Line<'_>) -> Option<ChangeRecord> {
+        let ends = matches!(event.kind.as_ref(), "change.done" | "change.failed");
+        if !ends && event.kind.as_ref() != "change.begun" {
+            return None;
+        }
+        let event = event.opened();
+        let id = text(&event.data, "id")?;
+        if ends {
+            self.ends.entry(id).or_insert(event);
+            return None;
+        }
+        let mut record = begun(id, &event);
+        if let Some(last) = self.ends.remove(&record.id) {
+            end(&mut record, &last);
+        }
+        Some(self.finished(record))
+    }
+
+    /// The ends that have no beginning among the events: they are evidence all the same.
+    pub fn without_beginning(mut self) -> Vec<ChangeRecord> {
+        let mut ends: Vec<(String, Event)> = self.ends.drain().collect();
+        ends.sort_by_key(|(_, event)| std::cmp::Reverse(event.seq));
+        let one = |(id, event): (String, Event)| {
+            let mut record = begun(id, &event);
+            end(&mut record, &event);
+            self.finished(record)
+        };
+        ends.into_iter().map(one).collect()
+    }
+
+    fn finished(&mut self, mut record: ChangeRecord) -> ChangeRecord {
+        if let (ChangeState::Done, Some(reverted)) = (record.state, &record.undoes) {
+            self.reverted.entry(reverted.clone()).or_insert_with(|| record.id.clone());
+        }
+        if let Some(by) = self.reverted.remove(&record.id) {
+            record.state = ChangeState::Undone;
+            record.undone_by = Some(by);
+        }
+        record
+    }
+}
+
 fn begun(id: String, event: &Event) -> ChangeRecord {
     let said = |key: &str| text(&event.data, key).unwrap_or_default();
     ChangeRecord {
@@ -253,6 +305,25 @@ pub(crate) mod tests {
             changes(&events).into_iter().map(|record| (record.id, record.state.word())).collect();
         let want = [("a", "undone"), ("b", "failed"), ("c", "unclear"), ("d", "unfinished"), ("e", "done")];
         assert_eq!(states, want.map(|(id, state)| (id.to_owned(), state)));
+    }
+
+    #[test]
+    fn the_newest_first_are_the_same_changes() {
+        let mut events =
+            vec![begin("a", None), begin("b", None), done("a"), failed("b", "timeout"), begin("u", Some("a"))];
+        events.extend([done("u"), begin("r", Some("u")), failed("r", "conflict"), begin("d", None), done("lost")]);
+        for (n, event) in events.iter_mut().enumerate() {
+            event.seq = n as u64;
+        }
+        let lines: Vec<String> = events.iter().map(|event| serde_json::to_string(event).expect("JSON")).collect();
+        let mut pairs = NewestFirst::default();
+        let taken = lines.iter().rev().filter_map(|line| pairs.take(&serde_json::from_str(line).expect("a line")));
+        let mut found: Vec<ChangeRecord> = taken.collect();
+        found.extend(pairs.without_beginning());
+        found.sort_by(|a, b| a.id.cmp(&b.id));
+        let mut want = changes(&events);
+        want.sort_by(|a, b| a.id.cmp(&b.id));
+        assert_eq!(found, want);
     }
 
     #[test]

@@ -114,14 +114,17 @@ impl ChangeScope {
 
     /// Leaves out what was done elsewhere. What may have been says so, and offers no way back.
     pub fn keep_here(&self, records: &mut Vec<ChangeRecord>) {
-        records.retain_mut(|record| {
-            let locality = self.locate(record);
-            if locality == Locality::Unknown {
-                record.summary.insert_str(0, "place unknown: ");
-                record.undo = None;
-            }
-            locality != Locality::Elsewhere
-        });
+        records.retain_mut(|record| self.keeps(record));
+    }
+
+    /// Was it made here, as far as is known? Of what may have been made elsewhere, nothing is offered.
+    pub fn keeps(&self, record: &mut ChangeRecord) -> bool {
+        let locality = self.locate(record);
+        if locality == Locality::Unknown {
+            record.summary.insert_str(0, "place unknown: ");
+            record.undo = None;
+        }
+        locality != Locality::Elsewhere
     }
 }
 

@@ -1,6 +1,8 @@
 //! A change that is made while an incident of the environment is open is an event of it: written before the act and
 //! after, so that a crash hides none. It never holds the change up: what cannot be written is said.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
@@ -8,6 +10,7 @@ use crate::files::cache::Cache;
 use crate::files::incident_index;
 use crate::files::incidents::Incidents;
 use crate::voice::Voice;
+use liveops_domain::change::journal::Entry;
 use liveops_domain::change::record::is_unclear;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::incident::event::kind;
@@ -15,7 +18,8 @@ use liveops_domain::incident::event::kind;
 /// The incidents of an environment, for the changes that are made in it.
 #[derive(Debug)]
 pub struct IncidentEvents {
-    store: Incidents,
+    /// A kill switch is thrown without them, too.
+    store: Result<Incidents>,
     cache: Cache,
     environment: String,
 }
@@ -27,15 +31,18 @@ pub(super) struct ChangeNotice<'a> {
     pub summary: &'a str,
     pub at: DateTime<Utc>,
     pub by: &'a str,
+    /// How long one waits for another writer of a journal.
+    pub patience: Duration,
 }
 
 impl IncidentEvents {
-    pub fn new(store: Incidents, cache: Cache, environment: &str) -> Self {
+    pub fn new(store: Result<Incidents>, cache: Cache, environment: &str) -> Self {
         Self { store, cache, environment: environment.to_owned() }
     }
 
-    fn open(&self) -> Result<Vec<String>> {
-        let all = incident_index::read(&self.store, &self.cache)?.incidents();
+    fn open(&self) -> std::result::Result<Vec<String>, String> {
+        let store = self.store.as_ref().map_err(ToString::to_string)?;
+        let all = incident_index::read(store, &self.cache).map_err(|error| error.to_string())?.incidents();
         Ok(all.filter(|one| one.phase.is_open() && one.environment == self.environment).map(|one| one.id).collect())
     }
 
@@ -66,9 +73,13 @@ impl IncidentEvents {
     }
 
     fn write(&self, ids: &[String], kind: &str, change: &ChangeNotice<'_>, text: &str, voice: &dyn Voice) {
+        let Ok(store) = &self.store else {
+            return;
+        };
         let data: Value = json!({ "change": change.id, "action": change.action, "text": text });
         for id in ids {
-            if let Err(error) = self.store.append(id, change.at, change.by, kind, &data) {
+            let entry = Entry::new(change.at, change.by, kind, data.clone());
+            if let Err(error) = store.journal(id).hasty(change.patience).extend(vec![entry]) {
                 voice.warn(&format!("the change is not in the journal of {id}: {error}"));
             }
         }

@@ -140,8 +140,14 @@ impl Plan {
             Err(_) if self.kill_switch => Some(begun),
             Err(error) => return Err(error),
         };
-        let notice =
-            || ChangeNotice { id: &id, action: self.action, summary: &self.summary, at: cx.clock.now(), by: cx.actor };
+        let notice = || ChangeNotice {
+            id: &id,
+            action: self.action,
+            summary: &self.summary,
+            at: cx.clock.now(),
+            by: cx.actor,
+            patience: if self.kill_switch { PATIENCE_AFTER } else { PATIENCE },
+        };
         let tell = || cx.incidents.begin(&notice(), cx.voice);
         let told = (!self.kill_switch).then(tell);
         cx.interrupts.hold();

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::changes::record::{Entry, RECORDED, journal};
 use crate::clients::git;
 use crate::session::Session;
-use liveops_domain::change::record;
+use liveops_domain::change::journal::Data;
 use liveops_domain::change::record::{ChangeRecord, ChangeState, LOOK};
 use liveops_domain::change::scope::Locality;
 use liveops_domain::change::timeline::{Change, Kind};
@@ -16,44 +16,40 @@ use liveops_domain::error::{Error, Result};
 /// place takes it back.
 pub fn audit(cx: &Session, since: DateTime<Utc>, everywhere: bool) -> Result<Vec<Change>> {
     let here = cx.change_scope()?;
-    let mut records = record::changes(&cx.audit_log().recent(since));
-    if everywhere {
-        for record in records.iter_mut().filter(|record| here.locate(record) == Locality::Elsewhere) {
+    let mut changes = Vec::new();
+    cx.audit_log().changes_since(since, |mut record| {
+        let is_change = record.state != ChangeState::Failed && record.action != LOOK;
+        if everywhere && here.locate(&record) == Locality::Elsewhere {
             record.summary = format!("{} (in {})", record.summary, record.place());
             record.undo = None;
-            record.environment.clone_from(&here.environment);
-            record.origin = Some(here.origin("", None));
+        } else if !here.keeps(&mut record) {
+            return;
         }
+        changes.extend(is_change.then(|| change_of(record)));
+    })?;
+    Ok(changes)
+}
+
+fn change_of(record: ChangeRecord) -> Change {
+    let noun = record.action.split('.').next().unwrap_or_default();
+    let kind = match noun {
+        "flag" => Kind::Flag,
+        "rollout" => Kind::Deploy,
+        "scale" => Kind::Scale,
+        "silence" => Kind::Silence,
+        "incident" => Kind::Incident,
+        _ => Kind::Other,
+    };
+    // A silence is known to Alertmanager by its own id.
+    let own = record.result.as_ref().and_then(|result| Some(result.get("silence")?.as_str()?.to_owned()));
+    let undoable = record.undo.as_ref().is_some_and(Undo::is_possible);
+    let holds = record.state != ChangeState::Undone;
+    Change {
+        by: Some(record.by),
+        revert: (undoable && holds).then(|| format!("liveops undo {}", record.id)),
+        reference: Some(own.unwrap_or(record.id)),
+        ..Change::new(record.at, kind, "audit", record.summary)
     }
-    here.keep_here(&mut records);
-    let is_change = |record: &ChangeRecord| record.state != ChangeState::Failed && record.action != LOOK;
-    let kept = records.into_iter().filter(is_change);
-    Ok(kept
-        .map(|record| {
-            let noun = record.action.split('.').next().unwrap_or_default();
-            let kind = match noun {
-                "flag" => Kind::Flag,
-                "rollout" => Kind::Deploy,
-                "scale" => Kind::Scale,
-                "silence" => Kind::Silence,
-                "incident" => Kind::Incident,
-                _ => Kind::Other,
-            };
-            // A silence is known to Alertmanager by its own id.
-            let own = record.result.as_ref().and_then(|result| {
-                let id = result.get("silence")?.as_str()?;
-                Some(id.to_owned())
-            });
-            let undoable = record.undo.as_ref().is_some_and(Undo::is_possible);
-            let holds = record.state != ChangeState::Undone;
-            Change {
-                by: Some(record.by),
-                revert: (undoable && holds).then(|| format!("liveops undo {}", record.id)),
-                reference: Some(own.unwrap_or(record.id)),
-                ..Change::new(record.at, kind, "audit", record.summary)
-            }
-        })
-        .collect())
 }
 
 /// Incidents of this environment: opened, mitigated, resolved.
@@ -99,20 +95,18 @@ pub fn deployments(cx: &Session, since: DateTime<Utc>) -> Result<Vec<Change>> {
         });
     }
     // It may have happened long before it was written down, but not after.
-    let events = journal.recent(since);
-    let entry = |event: liveops_domain::change::journal::Event| {
-        if event.kind != RECORDED {
-            return None;
-        }
-        let entry: Entry = serde_json::from_value(event.data).ok()?;
-        (entry.environment == environment).then(|| Change {
+    let mut changes = Vec::new();
+    journal.newest_first(since, |event| {
+        let entry = (event.kind.as_ref() == RECORDED).then(|| event.data.read::<Entry>()).flatten();
+        let entry = entry.filter(|entry| entry.environment == environment);
+        changes.extend(entry.map(|entry| Change {
             service: entry.service.clone(),
-            by: Some(event.by),
+            by: Some(event.by.as_ref().to_owned()),
             reference: entry.version.clone(),
             ..Change::new(entry.occurred_at, entry.kind.kind(), "deployments", entry.words())
-        })
-    };
-    Ok(events.into_iter().filter_map(entry).collect())
+        }));
+    })?;
+    Ok(changes)
 }
 
 /// Tags of the project's repository.

@@ -56,6 +56,15 @@ pub const DEMO_FOLDER: &str = "liveops-demo-";
 /// How long the answer of a secret's command is used.
 const KEEP: Duration = Duration::from_secs(60);
 
+/// What a kill switch does without: an error in it must not stand before the switch.
+const SPARE: [&str; 9] =
+    ["backups", "changes", "dependencies", "freezes", "incidents", "kpis", "notify", "security", "slos"];
+
+/// Is this the key of such a part, or of one within it?
+fn is_spare(key: &str) -> bool {
+    SPARE.iter().any(|part| key.strip_prefix(part).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '['])))
+}
+
 /// The configuration as one command sees it.
 #[derive(Debug)]
 pub struct Config {
@@ -67,6 +76,8 @@ pub struct Config {
     pub settings: Settings,
     /// Things that work but will surprise.
     pub warnings: Vec<Problem>,
+    /// Errors in parts that a kill switch does without.
+    pub passed_over: Vec<Problem>,
     trust: Trust,
     work: PathBuf,
     revealed: RefCell<Vec<Kept>>,
@@ -87,6 +98,8 @@ pub type CommandLine = (Vec<String>, Vec<(String, Revealed)>);
 impl Config {
     /// Reads, merges, chooses the environment (as it is in a region, where one is named) and decodes it.
     ///
+    /// For a kill switch, errors in parts that it does without are passed over.
+    ///
     /// # Errors
     /// Every problem of every file at once; an environment that does not exist.
     pub fn load(
@@ -95,6 +108,7 @@ impl Config {
         environment: Option<&str>,
         region: Option<&str>,
         quick: Quick,
+        for_kill_switch: bool,
     ) -> Result<Self> {
         let mut layers = layers::load(dirs, named, quick)?;
         let environment = choose(&layers.root, environment)?;
@@ -111,6 +125,10 @@ impl Config {
         let mut problems = Problems { errors: layers.problems.clone(), ..Problems::default() };
         let settings = schema::decode(&root, &environment, &mut problems);
         problems.sort();
+        let mut passed_over = Vec::new();
+        if for_kill_switch {
+            passed_over = problems.errors.extract_if(.., |problem| is_spare(&problem.key)).collect();
+        }
         if !problems.errors.is_empty() {
             return Err(Error::Config { problems: problems.errors });
         }
@@ -120,6 +138,7 @@ impl Config {
             root,
             settings,
             warnings: problems.warnings,
+            passed_over,
             trust,
             work: dirs.work.clone(),
             revealed: RefCell::default(),

@@ -37,7 +37,7 @@ async fn look(cx: &Session, system: &mut System) -> Result<()> {
     match (found, silences) {
         (Ok(found), Ok(silences)) => {
             system.extend(alerts::known(&found, now));
-            system.extend(found.gaps.iter().map(|gap| Finding::gap("alerts", gap.clone())));
+            system.extend(found.source_gaps.iter().map(|gap| Finding::gap("alerts", gap.clone())));
             system.extend(alerts::silences(&silences, &found.alerts, now));
         }
         (Err(error), _) => system.add(Finding::unknown("fatigue", &error)),

@@ -93,15 +93,16 @@ fn state(folder: &Path) -> Finding {
 
 fn audit(cx: &Session) -> Finding {
     let log = cx.audit_log();
-    let reading = match log.read() {
-        Ok(reading) => reading,
+    let mut events = 0;
+    let (faults, torn) = match log.verify(|_| events += 1) {
+        Ok(verified) => verified,
         Err(Error::Io { source, .. }) => {
             return Finding::fail("audit", format!("{} cannot be read: {source}", log.path().display()))
                 .fix("check its owner and permissions");
         }
         Err(error) => return Finding::unknown("audit", &error),
     };
-    match (reading.faults.first(), reading.torn) {
+    match (faults.first(), torn) {
         (Some(fault), _) => {
             Finding::fail("audit", format!("the audit log was changed: line {} {}", fault.line, fault.what))
                 .fix("find out who did; the entries around it cannot be relied on")
@@ -110,8 +111,8 @@ fn audit(cx: &Session) -> Finding {
         (None, Some(_)) => Finding::warn("audit", "the last line of the audit log is torn, as by a crash")
             .fix("nothing: the next change sets it aside and says so")
             .command("liveops audit verify"),
-        (None, None) if reading.events.is_empty() => Finding::ok("audit", "empty"),
-        (None, None) => Finding::ok("audit", format!("{} verified", count(reading.events.len(), "event"))),
+        (None, None) if events == 0 => Finding::ok("audit", "empty"),
+        (None, None) => Finding::ok("audit", format!("{} verified", count(events, "event"))),
     }
 }
 
@@ -137,10 +138,23 @@ fn incidents(cx: &Session) -> Vec<Finding> {
                 .command(format!("liveops incident show {}", stored.incident.id)),
         );
     }
+    let unnamed = store(cx).map_or(0, |store| store.unnamed_count());
+    if unnamed > 0 {
+        let what = format!("{} before the incident had a name, and paged nobody", count_killed(unnamed));
+        findings.push(
+            Finding::warn("incidents", what)
+                .fix("open it again if it goes on; the next opening removes what is left of it")
+                .command("liveops incident list"),
+        );
+    }
     if findings.is_empty() && !index.stored.is_empty() {
         findings.push(Finding::ok("incidents", format!("{} verified", count(index.stored.len(), "journal"))));
     }
     findings
+}
+
+fn count_killed(openings: usize) -> String {
+    format!("{} {} killed", count(openings, "opening"), if openings == 1 { "was" } else { "were" })
 }
 
 fn terminal(cx: &Session) -> Option<Finding> {

@@ -3,6 +3,7 @@
 //! An incident appears whole or not at all: its folder is made aside, with the opening in it, and then renamed.
 
 mod openings;
+mod unnamed;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -103,13 +104,19 @@ impl Incidents {
         known: Vec<Entry>,
     ) -> Result<(String, Vec<Event>)> {
         self.prepare()?;
+        self.remove_unnamed();
         let wish = name(at, opened.severity, &opened.title);
         let data = serde_json::to_value(opened)?;
         let mut aside = tempfile::Builder::new();
         #[cfg(unix)]
         aside.permissions(private());
-        let aside =
-            aside.prefix(".new-").tempdir_in(&self.folder).map_err(|source| self.io("create a folder in", source))?;
+        let aside = aside
+            .prefix(unnamed::PREFIX)
+            .tempdir_in(&self.folder)
+            .map_err(|source| self.io("create a folder in", source))?;
+        // Whoever finds it and cannot lock it knows that we are at it; where there are no locks, it is its age that says so.
+        let ours = open::lock_folder(aside.path());
+        let _ours = ours.is_ok_and(|folder| folder.try_lock().is_ok());
         let entries = std::iter::once(Entry::new(at, by, kind::OPENED, data)).chain(known);
         let events = Journal::copied(aside.path().join("journal.jsonl")).extend(entries.collect())?;
         for n in 1..=10_000 {

@@ -42,10 +42,6 @@ pub struct Journal {
     synced: bool,
 }
 
-/// Older lines in a row after which [`Journal::recent`] looks no further: a clock that is behind writes some among newer
-/// ones.
-const OLDER_IN_A_ROW: usize = 64;
-
 /// What lies beside a journal: where it ended when this machine last wrote to it.
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]
 struct End {
@@ -233,35 +229,6 @@ impl Journal {
         };
         let forks = if self.copied { Forks::Merged } else { Forks::Faults };
         Ok(Pages { text, known, forks })
-    }
-
-    /// The events since a time, oldest first, read from the end of the file and not verified: for a screen that is
-    /// drawn often. What cannot be read is left out.
-    pub fn recent(&self, since: DateTime<Utc>) -> Vec<Event> {
-        let mut events = Vec::new();
-        let Ok(mut file) = open::open(&self.path) else {
-            return events;
-        };
-        let Ok(mut end) = file.metadata().map(|data| data.len()) else {
-            return events;
-        };
-        let mut older = 0;
-        while let Ok((start, bytes)) = tail::line_before(&mut file, end) {
-            match serde_json::from_slice::<Event>(&bytes) {
-                Ok(event) if event.at < since => older += 1,
-                Ok(event) => {
-                    older = 0;
-                    events.push(event);
-                }
-                Err(_) => {}
-            }
-            if start == 0 || older >= OLDER_IN_A_ROW {
-                break;
-            }
-            end = start - 1;
-        }
-        events.reverse();
-        events
     }
 
     /// The head that was last written down.

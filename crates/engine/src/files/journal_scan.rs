@@ -2,9 +2,13 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
+use chrono::{DateTime, Utc};
+
+use crate::files::backwards::Backwards;
 use crate::files::journal::{Journal, Reading};
 use crate::files::open;
 use liveops_domain::change::journal::{Chain, Event, Fault, Head, Line};
+use liveops_domain::change::record::{ChangeRecord, NewestFirst};
 use liveops_domain::error::Result;
 
 /// So much is held of a journal that is read as a whole.
@@ -40,7 +44,45 @@ impl JournalEnd {
     }
 }
 
+/// Older lines in a row after which [`Journal::newest_first`] looks no further: a clock that is behind writes some among
+/// newer ones.
+const OLDER_IN_A_ROW: usize = 64;
+
 impl Journal {
+    /// Hands out the events since a time, the newest first and not verified: for a screen that is drawn often, and for a
+    /// stretch of a log that is longer than what one wants to hold. Lines that are no events are left out.
+    pub fn newest_first(&self, since: DateTime<Utc>, mut each: impl FnMut(&Line<'_>)) -> Result<()> {
+        let lines = match open::open(self.path()).and_then(Backwards::of) {
+            Ok(lines) => lines,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(source) => return Err(self.io("open", source)),
+        };
+        let mut older = 0;
+        for line in lines {
+            let line = line.map_err(|source| self.io("read", source))?;
+            match serde_json::from_slice::<Line<'_>>(&line) {
+                Ok(event) if event.at < since => older += 1,
+                Ok(event) => {
+                    older = 0;
+                    each(&event);
+                }
+                Err(_) => {}
+            }
+            if older >= OLDER_IN_A_ROW {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// As [`Journal::newest_first`], the changes that the events tell of.
+    pub fn changes_since(&self, since: DateTime<Utc>, mut each: impl FnMut(ChangeRecord)) -> Result<()> {
+        let mut changes = NewestFirst::default();
+        self.newest_first(since, |event| changes.take(event).into_iter().for_each(&mut each))?;
+        changes.without_beginning().into_iter().for_each(each);
+        Ok(())
+    }
+
     /// The last lines, of about so many bytes and at least one.
     pub fn end(&self, bytes: u64) -> Result<JournalEnd> {
         let _lock = self.lock_shared();

@@ -1,5 +1,6 @@
 //! What it remembers: files that survive a crash, and caches that may be lost.
 
+pub mod backwards;
 pub mod cache;
 pub mod file;
 pub mod incident_index;

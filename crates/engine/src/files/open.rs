@@ -59,6 +59,12 @@ pub fn lock(path: &Path, mode: u32) -> io::Result<File> {
     open_for(path, Purpose::Lock(mode))
 }
 
+/// A folder of ours that is there to be locked as long as it is held.
+pub fn lock_folder(path: &Path) -> io::Result<File> {
+    refuse_link(path)?;
+    File::open(path)
+}
+
 /// Is it a file, and no link to one?
 pub fn is_file(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|data| data.is_file())

@@ -38,7 +38,7 @@ pub struct StaleFlags {
 /// Those of the store.
 pub async fn stale_flags(cx: &Session, days: u64) -> Result<StaleFlags> {
     let store = cx.flags()?;
-    let (catalog, history) = tokio::join!(FlagCatalog::of(cx, &store), store.history(None, None));
+    let (catalog, history) = tokio::join!(FlagCatalog::of(cx, &store), store.newest());
     let (catalog, history) = (catalog?, history?);
     let newest = newest(&history);
     let after = Duration::from_secs(days.saturating_mul(86_400));

@@ -16,10 +16,11 @@ use std::{fs, io};
 use tokio::time::{Instant, sleep};
 
 use crate::change::confirmed::Confirmed;
+use crate::files::backwards::Backwards;
 use crate::files::file::{folder_of, sweep, sync_folder};
 use crate::files::open::{self, SHARED};
 use crate::files::replace::{behind_links, overwrite, replace};
-use crate::flagstore::{FlagStore, Write, WriteOutcome, line};
+use crate::flagstore::{FlagStore, NewestOfEach, Write, WriteOutcome, line};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::flag::document::Document;
 use liveops_domain::flag::history::Revision;
@@ -240,8 +241,12 @@ impl FileFlags {
 
     /// Is the newest entry of the history this one?
     fn is_last(&self, intent: &Revision) -> Result<bool> {
-        let last = self.lines()?.pop();
-        Ok(last.is_some_and(|last| last.is_same(intent)))
+        for line in self.newest_first()? {
+            if let Some(last) = line::read(&line?) {
+                return Ok(last.is_same(intent));
+            }
+        }
+        Ok(false)
     }
 
     fn forget(&self) -> Result<()> {
@@ -274,14 +279,38 @@ impl FileFlags {
         Ok(())
     }
 
-    /// The history, oldest first. Lines that somebody else wrote are left out.
-    fn lines(&self) -> Result<Vec<Revision>> {
+    /// The lines of the history, the newest first.
+    fn newest_first(&self) -> Result<impl Iterator<Item = Result<Vec<u8>>>> {
         let path = self.beside("history.jsonl");
-        match open::read(&path) {
-            Ok(bytes) => Ok(bytes.split(|byte| *byte == b'\n').filter_map(line::read).collect()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(source) => Err(io_error("read", &path, source)),
+        let lines = match open::open(&path).and_then(Backwards::of) {
+            Ok(lines) => Some(lines),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(source) => return Err(io_error("read", &path, source)),
+        };
+        Ok(lines.into_iter().flatten().map(move |line| line.map_err(|source| io_error("read", &path, source))))
+    }
+
+    /// Hands out the revisions whose line may be wanted, the newest first, until `each` has enough.
+    fn revisions(&self, wanted: impl Fn(&[u8]) -> bool, mut each: impl FnMut(Revision) -> bool) -> Result<()> {
+        // A change that took place and whose writer has not come to the history yet, or never will.
+        let mut intent = self.intent()?;
+        if let Some(found) = &intent
+            && !(self.took_place(found)? && !self.is_last(found)?)
+        {
+            intent = None;
         }
+        if intent.clone().is_some_and(&mut each) {
+            return Ok(());
+        }
+        // Its writer may come to it meanwhile.
+        let is_new = |revision: &Revision| intent.as_ref().is_none_or(|intent| !intent.is_same(revision));
+        for line in self.newest_first()? {
+            let line = line?;
+            if wanted(&line) && line::read(&line).filter(is_new).is_some_and(&mut each) {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Writes a file beside the flags as a whole.
@@ -341,18 +370,31 @@ impl FlagStore for FileFlags {
     }
 
     async fn history(&self, name: Option<&FlagName>, limit: Option<usize>) -> Result<Vec<Revision>> {
-        let mut found = self.lines()?;
-        // A change that took place and whose writer has not come to the history yet, or never will.
-        if let Some(intent) = self.intent()?
-            && self.took_place(&intent)?
-            && !found.last().is_some_and(|last| last.is_same(&intent))
-        {
-            found.push(intent);
-        }
-        found.reverse();
-        found.retain(|revision| name.is_none_or(|name| revision.flag == name.as_str()));
-        found.truncate(limit.unwrap_or(usize::MAX));
+        let limit = limit.unwrap_or(usize::MAX);
+        // Most lines of a long history are of other flags, and need not be read.
+        let quoted = name.map(|name| serde_json::to_vec(name.as_str())).transpose()?;
+        let finder = quoted.as_deref().map(memchr::memmem::Finder::new);
+        let mut found = Vec::new();
+        let may_be = |line: &[u8]| finder.as_ref().is_none_or(|finder| finder.find(line).is_some());
+        self.revisions(may_be, |revision| {
+            if found.len() < limit && name.is_none_or(|name| revision.flag == name.as_str()) {
+                found.push(revision);
+            }
+            found.len() >= limit
+        })?;
         Ok(found)
+    }
+
+    async fn newest(&self) -> Result<Vec<Revision>> {
+        let mut found = NewestOfEach::default();
+        self.revisions(
+            |_| true,
+            |revision| {
+                found.take(revision);
+                false
+            },
+        )?;
+        Ok(found.revisions)
     }
 
     fn shown(&self) -> String {

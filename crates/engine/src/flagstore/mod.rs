@@ -11,6 +11,7 @@ pub mod redis;
 mod transaction;
 pub mod watch;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::change::confirmed::Confirmed;
@@ -74,8 +75,27 @@ pub trait FlagStore {
     /// The changes of one flag, or of all, the newest first.
     async fn history(&self, name: Option<&FlagName>, limit: Option<usize>) -> Result<Vec<Revision>>;
 
+    /// The newest change of each flag that the history knows.
+    async fn newest(&self) -> Result<Vec<Revision>>;
+
     /// Where it is, without credentials.
     fn shown(&self) -> String;
+}
+
+/// The first revision of each flag among those that come the newest first.
+#[derive(Debug, Default)]
+struct NewestOfEach {
+    seen: HashSet<String>,
+    revisions: Vec<Revision>,
+}
+
+impl NewestOfEach {
+    fn take(&mut self, revision: Revision) {
+        if !self.seen.contains(&revision.flag) {
+            self.seen.insert(revision.flag.clone());
+            self.revisions.push(revision);
+        }
+    }
 }
 
 /// The place that is configured.
@@ -143,6 +163,13 @@ impl FlagStore for Flags {
         match self {
             Self::Redis(store) => store.history(name, limit).await,
             Self::File(store) => store.history(name, limit).await,
+        }
+    }
+
+    async fn newest(&self) -> Result<Vec<Revision>> {
+        match self {
+            Self::Redis(store) => store.newest().await,
+            Self::File(store) => store.newest().await,
         }
     }
 

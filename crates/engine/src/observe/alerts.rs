@@ -17,7 +17,7 @@ use liveops_domain::alert::deliveries::Deliveries;
 use liveops_domain::alert::filter::{KnownWords, service};
 use liveops_domain::alert::paging::{Known, Routing};
 use liveops_domain::alert::rule::Rule;
-use liveops_domain::alert::union::{Answered, Answers, Origin, Sending, union};
+use liveops_domain::alert::union::{Answered, Answers, Origin, Sending, Unevaluated, union};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::metric::level::Level;
 use liveops_domain::status::source::{Source, SourceState};
@@ -40,6 +40,10 @@ pub struct Alerts {
     pub alerts: Vec<Alert>,
     /// What cannot be known, and why. While there is any, that nothing fires is not known.
     pub gaps: Vec<String>,
+    /// Those among them that hold for every alert.
+    pub source_gaps: Vec<String>,
+    /// Rules of which nobody knows whether they would fire.
+    pub unevaluated: Vec<Unevaluated>,
     /// What is wrong on the way from the rules to people.
     pub faults: Vec<String>,
     /// What may yet be well.
@@ -269,10 +273,14 @@ impl Asked {
         )?;
         let failing = self.deliveries.iter().filter(|one| one.fails());
         let failing = failing.map(|one| format!("Alertmanager's notifications fail, by {}", one.show()));
+        let source_gaps: Vec<String> = found.gaps.into_iter().chain(self.unmarked).collect();
+        let of_rules = Unevaluated::sentences(&found.unevaluated);
         Ok(Alerts {
             origin: found.origin,
             alerts: found.alerts,
-            gaps: found.gaps.into_iter().chain(self.unmarked).collect(),
+            gaps: source_gaps.iter().cloned().chain(of_rules).collect(),
+            source_gaps,
+            unevaluated: found.unevaluated,
             faults: found.faults.into_iter().chain(failing).collect(),
             notes: found.notes,
             sources: self.sources.into(),

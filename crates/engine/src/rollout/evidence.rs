@@ -21,8 +21,9 @@ use crate::observe::age::Intervals;
 use crate::observe::alerts::{Alerts, Backends, backends};
 use crate::rollout::evidence::ages::{Age, Metrics, ages};
 use crate::session::Session;
-use liveops_domain::alert::{Alert, AlertState};
+use liveops_domain::alert::union::Origin;
 use liveops_domain::error::{Error, Result};
+use liveops_domain::guard::alert::{AlertLook, judge_alert};
 use liveops_domain::guard::evidence::{Fault, Measurement, Queries};
 use liveops_domain::guard::expression::{AlertCondition, Bound, Condition};
 use liveops_domain::guard::judge::{Evidence, Requirements, judge, left_open};
@@ -422,30 +423,15 @@ impl<'a> EvidenceCollector<'a> {
             Some(Err(error)) => return verdict(Outcome::Error, error.to_string()),
             None => return verdict(Outcome::Error, "nobody knows of alerts".into()),
         };
-        // A silence keeps people asleep; it does not make a build good.
-        let meant = known.alerts.iter().filter(|alert| {
-            alert.state != AlertState::Pending
-                && alert.name == condition.name
-                && condition.matchers.iter().all(|one| one.matches(&alert.labels))
-                && match (&self.scope.service, alert.labels.get("service")) {
-                    (Some(ours), Some(theirs)) => ours == theirs,
-                    _ => true,
-                }
-                && alert.since.is_none_or(|since| since >= rollout.started_at)
-        });
-        let unknown = |alert: &&Alert| alert.state == AlertState::Unknown;
-        if let Some(alert) = meant.clone().find(|alert| !unknown(alert)) {
-            let since = alert.since.map_or_else(|| "some time".to_owned(), |since| since.format("%FT%TZ").to_string());
-            let lost = if alert.is_undelivered() { ", and Alertmanager does not have it" } else { "" };
-            return verdict(Outcome::Fail, format!("{} since {since}{lost}", alert.state.word()));
-        }
-        if meant.clone().any(|alert| unknown(&alert)) {
-            return verdict(Outcome::Error, "its state is not known".into());
-        }
-        match known.gaps.first() {
-            Some(gap) => verdict(Outcome::Error, gap.clone()),
-            None => verdict(Outcome::Pass, "it does not fire".into()),
-        }
+        let look = AlertLook {
+            alerts: &known.alerts,
+            rules: known.rules.as_ref().and_then(|rules| rules.as_deref().ok()),
+            unevaluated: &known.unevaluated,
+            gaps: &known.source_gaps,
+            others_may_send: known.origin == Origin::Alertmanager,
+        };
+        let (outcome, reason) = judge_alert(condition, self.scope.service.as_deref(), rollout.started_at, &look);
+        verdict(outcome, reason)
     }
 }
 

@@ -13,8 +13,8 @@ use serde_json::Value;
 use crate::files::file::{encoded, write_private};
 use crate::files::open;
 use crate::session::Session;
-use liveops_domain::change::journal::Event;
-use liveops_domain::change::record::{ChangeRecord, changes};
+use liveops_domain::change::journal::{Data, Line};
+use liveops_domain::change::record::{ChangeRecord, NewestFirst};
 use liveops_domain::change::scope::Locality;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::guard::verdict::Verdict;
@@ -125,11 +125,11 @@ struct LoggedTransition {
 
 impl LoggedTransition {
     /// Of an event, where it is one.
-    fn of(event: &Event) -> Option<Self> {
-        if event.kind != "rollout.moved" {
+    fn of(event: &Line<'_>) -> Option<Self> {
+        if event.kind.as_ref() != "rollout.moved" {
             return None;
         }
-        let moved: Self = serde_json::from_value(event.data.clone()).ok()?;
+        let moved: Self = event.data.read()?;
         Some(Self { at: event.at, ..moved })
     }
 
@@ -258,22 +258,18 @@ pub fn history(
     warnings: &mut Vec<String>,
 ) -> Result<History> {
     let environment = cx.environment()?.to_owned();
-    let log = cx.audit_log().read()?;
-    let mut records = changes(&log.events);
     let here = cx.change_scope()?;
-    records.retain(|record| here.locate(record) != Locality::Elsewhere);
-    let moved: Vec<LoggedTransition> = log
-        .events
-        .iter()
-        .filter_map(LoggedTransition::of)
-        .filter(|moved| moved.is_of(subject.name, &environment, subject.is_flag))
-        .collect();
-    let mut rows: Vec<HistoryRow> = records
-        .iter()
-        .rev()
-        .filter(|record| is_about(record, subject))
-        .map(|record| HistoryRow::new(record, &latest, &moved))
-        .collect();
+    let is_meant = |record: &ChangeRecord| is_about(record, subject) && here.locate(record) != Locality::Elsewhere;
+    let (mut records, mut moved): (Vec<ChangeRecord>, Vec<LoggedTransition>) = (Vec::new(), Vec::new());
+    let mut changes = NewestFirst::default();
+    cx.audit_log().newest_first(DateTime::<Utc>::MIN_UTC, |event| {
+        let of_it = |moved: &LoggedTransition| moved.is_of(subject.name, &environment, subject.is_flag);
+        moved.extend(LoggedTransition::of(event).filter(of_it));
+        records.extend(changes.take(event).filter(is_meant));
+    })?;
+    records.extend(changes.without_beginning().into_iter().filter(is_meant));
+    moved.reverse();
+    let mut rows: Vec<HistoryRow> = records.iter().map(|record| HistoryRow::new(record, &latest, &moved)).collect();
     let shown: Vec<RolloutTrace> = match id {
         None => latest.into_iter().map(RolloutTrace::from).collect(),
         Some(id) => {

@@ -10,6 +10,8 @@ use crate::rollout::target::Objection;
 use crate::session::Session;
 use crate::slo::check::Checked;
 use crate::slo::{check as slo_gate, load};
+use liveops_domain::alert::union::Unevaluated;
+use liveops_domain::alert::{Urgency, urgency};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::guard::expression::Condition;
 use liveops_domain::metric::level::Level;
@@ -175,7 +177,7 @@ async fn alerts_exist(cx: &Session, rules: &Rules) -> GateResult {
     if alerting.is_empty() {
         return Err(refused("there is no alert rule at all", hint()));
     }
-    for text in &rules.rollback {
+    for text in rules.success.iter().chain(&rules.rollback) {
         if let Ok(Condition::Alert(alert)) = Condition::parse(text)
             && !alerting.contains(&alert.name.as_str())
         {
@@ -201,7 +203,10 @@ async fn none_fires(cx: &Session, service: &str) -> GateResult {
         return Err(refused(format!("{} fires", alert.name), way));
     }
     let unclear = of_level(Level::Unknown).map(|alert| format!("whether {} fires is not known", alert.name));
-    match found.gaps.into_iter().next().or(unclear) {
+    let pages = |rule: &&Unevaluated| urgency(rule.severity.as_deref()) == Urgency::Page;
+    let unevaluated = found.unevaluated.iter().find(pages);
+    let unclear = unclear.or(unevaluated.map(|rule| format!("the rule of {} is not evaluated", rule.name)));
+    match found.source_gaps.into_iter().next().or(unclear) {
         Some(gap) => Err(unknown(format!("what fires is not known: {gap}"), format!("see `{}`", cx.command("doctor")))),
         None => Ok("no critical alert fires".into()),
     }

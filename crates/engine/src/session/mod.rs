@@ -3,7 +3,7 @@
 pub(crate) mod lookup;
 mod scope;
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -105,6 +105,7 @@ pub struct Session {
     /// The region of the environment that it is about, where it is about one.
     pub region: Option<String>,
     quick: Quick,
+    for_kill_switch: Cell<bool>,
     config: OnceCell<Config>,
     http: OnceCell<Http>,
 }
@@ -125,6 +126,7 @@ impl Session {
             interrupts: Rc::default(),
             region: None,
             quick,
+            for_kill_switch: Cell::default(),
             config: OnceCell::new(),
             http: OnceCell::new(),
         }
@@ -183,6 +185,7 @@ impl Session {
             interrupts: Rc::clone(&self.interrupts),
             region,
             quick: self.quick.clone(),
+            for_kill_switch: self.for_kill_switch.clone(),
             config: OnceCell::new(),
             http: OnceCell::new(),
         }
@@ -207,13 +210,22 @@ impl Session {
             self.choices.env.as_deref(),
             self.region.as_deref(),
             self.quick.clone(),
+            self.for_kill_switch.get(),
         )?;
         // What is odd in a file is said by `config validate` and `doctor`, not at every look.
         let typed = |warning: &&Problem| warning.source.starts_with("--");
         for warning in config.warnings.iter().filter(typed) {
             self.voice.note(&format!("note: {warning}"));
         }
+        for problem in &config.passed_over {
+            self.voice.warn(&format!("an error that this does without: {problem}"));
+        }
         Ok(self.config.get_or_init(|| config))
+    }
+
+    /// What is thrown now is a kill switch: errors of the configuration elsewhere do not stand before it.
+    pub fn throw_kill_switch(&self) {
+        self.for_kill_switch.set(true);
     }
 
     /// The environment's name.
@@ -237,6 +249,10 @@ impl Session {
     /// # Errors
     /// As [`Session::config`].
     pub fn change_context(&self) -> Result<ChangeContext<'_>> {
+        let incidents = match store(self) {
+            Err(error) if !self.for_kill_switch.get() => return Err(error),
+            found => found,
+        };
         Ok(ChangeContext {
             dry_run: self.choices.dry_run,
             yes: self.choices.yes,
@@ -253,7 +269,7 @@ impl Session {
             ask: &*self.ask,
             interrupts: &self.interrupts,
             audit_log: self.audit_log(),
-            incidents: IncidentEvents::new(store(self)?, cache(self)?, self.environment()?),
+            incidents: IncidentEvents::new(incidents, cache(self)?, self.environment()?),
         })
     }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::change::{Done, Plan};
 use crate::session::Session;
 use crate::slo::status::{SloStatus, ask};
-use liveops_domain::change::record;
+use liveops_domain::change::record::ChangeRecord;
 use liveops_domain::change::undo::Impossible;
 use liveops_domain::error::Result;
 use liveops_domain::metric::level::Level;
@@ -138,14 +138,18 @@ impl Checked {
 fn waivers(cx: &Session) -> Result<Vec<Waiver>> {
     let (environment, now) = (cx.environment()?, cx.clock.now());
     // A waiver holds for a month at most.
-    let changes = record::changes(&cx.audit_log().recent(now - LONGEST));
-    let waiver = |change: &record::ChangeRecord| {
+    let waiver = |change: ChangeRecord| {
         let made = change.action == WAIVE && change.environment == environment;
-        let result = change.result.as_ref().filter(|_| made)?;
-        let waiver: Waiver = serde_json::from_value(result.clone()).ok()?;
-        Some(Waiver { by: change.by.clone(), ..waiver })
+        let result = change.result.filter(|_| made)?;
+        let waiver: Waiver = serde_json::from_value(result).ok()?;
+        Some(Waiver { by: change.by, ..waiver })
     };
-    Ok(changes.iter().rev().filter_map(waiver).filter(|waiver| waiver.until > now).collect())
+    let mut waivers = Vec::new();
+    // What cannot be read waives nothing.
+    let _ = cx.audit_log().changes_since(now - LONGEST, |change| {
+        waivers.extend(waiver(change).filter(|waiver| waiver.until > now));
+    });
+    Ok(waivers)
 }
 
 /// No waiver holds longer.

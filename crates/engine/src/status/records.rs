@@ -29,14 +29,15 @@ pub(super) struct Records {
 pub(super) fn read(cx: &Session) -> Result<Records> {
     let mut warnings = Vec::new();
     let (incidents, journals) = incidents_of(cx, &mut warnings)?;
-    let (postmortem, changes) = (postmortem_of(cx)?, changes_until(cx, cx.clock.now())?);
+    let (postmortem, changes) = (postmortem_of(cx)?, changes_until(cx, cx.clock.now(), &mut warnings)?);
     Ok(Records { incidents, journals, postmortem, changes, warnings })
 }
 
 /// What they held at that time: the journals are replayed until then.
 pub(super) fn read_at(cx: &Session, at: DateTime<Utc>) -> Result<Records> {
     let (store, table) = (store(cx)?, &cx.config()?.settings.incidents.severities);
-    let mut found = Records { changes: changes_until(cx, at)?, ..Records::default() };
+    let mut found = Records::default();
+    found.changes = changes_until(cx, at, &mut found.warnings)?;
     let was_open = |one: &Incident| one.started.at().is_none_or(|began| began <= at);
     let was_open = |one: &Incident| was_open(one) && one.resolved.at().is_none_or(|ended| ended >= at);
     for one in incidents_here(cx)?.filter(was_open) {
@@ -83,10 +84,12 @@ fn postmortem_of(cx: &Session) -> Result<Option<Recommendation>> {
 }
 
 /// The hour of the audit log in this environment until that time, the newest first.
-fn changes_until(cx: &Session, at: DateTime<Utc>) -> Result<Vec<ChangeRecord>> {
-    let mut changes = record::changes(&cx.audit_log().recent(at - TimeDelta::hours(1)));
-    cx.change_scope()?.keep_here(&mut changes);
-    changes.retain(|change| change.at <= at && change.action != record::LOOK);
-    changes.reverse();
+fn changes_until(cx: &Session, at: DateTime<Utc>, warnings: &mut Vec<String>) -> Result<Vec<ChangeRecord>> {
+    let (here, mut changes) = (cx.change_scope()?, Vec::new());
+    let read = cx.audit_log().changes_since(at - TimeDelta::hours(1), |mut change| {
+        let is_meant = change.at <= at && change.action != record::LOOK;
+        changes.extend((is_meant && here.keeps(&mut change)).then_some(change));
+    });
+    warnings.extend(read.err().map(|error| format!("what was changed through liveops is not known: {error}")));
     Ok(changes)
 }

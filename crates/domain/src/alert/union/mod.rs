@@ -11,6 +11,7 @@ use crate::alert::rule::Rule;
 use crate::alert::{Alert, AlertState, Delivery};
 use crate::error::{Error, Result};
 use crate::metric::labels::Labels;
+use crate::text::count::count;
 
 /// Prometheus sends a firing alert again after this (`--rules.alert.resend-delay`), so an Alertmanager that has lost
 /// it has it again by then.
@@ -18,6 +19,9 @@ const RESEND: TimeDelta = TimeDelta::minutes(1);
 
 /// Between two evaluations, where the rule's group does not say (`evaluation_interval`).
 const INTERVAL: f64 = 60.0;
+
+/// Rules that are named in one sentence.
+const NAMED: usize = 3;
 
 /// What a source answered; `None` when it is not configured.
 pub type Answered<T> = Option<Result<T>>;
@@ -63,12 +67,68 @@ pub enum Origin {
 pub struct Union {
     pub origin: Origin,
     pub alerts: Vec<Alert>,
-    /// What cannot be known, and why. While there is any, that nothing fires is not known.
+    /// What a source cannot say, and why. While there is any, that nothing fires is not known.
     pub gaps: Vec<String>,
+    /// Rules of which nobody knows whether they would fire.
+    pub unevaluated: Vec<Unevaluated>,
     /// What is lost on the way from the rule to the receiver.
     pub faults: Vec<String>,
     /// What may yet arrive.
     pub notes: Vec<String>,
+}
+
+/// An alerting rule that is loaded, and that Prometheus fails at or has not come to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unevaluated {
+    pub name: String,
+    pub severity: Option<String>,
+    /// What it fails with; `None` before the first time.
+    pub error: Option<String>,
+}
+
+impl Unevaluated {
+    /// Those among the rules.
+    fn among(rules: &[Rule]) -> Vec<Self> {
+        let one = |rule: &Rule| {
+            let alerting = rule.alerting.as_ref()?;
+            let error = match rule.health.as_str() {
+                "err" | "error" => Some(rule.last_error.clone()),
+                "unknown" if rule.last_evaluation.is_none() => None,
+                _ => return None,
+            };
+            let severity = alerting.labels.get("severity").cloned();
+            Some(Self { name: rule.name.clone(), severity, error })
+        };
+        rules.iter().filter_map(one).collect()
+    }
+
+    /// What is said of all of them: a sentence for each of the first that fail, one for the others.
+    pub fn sentences(all: &[Self]) -> Vec<String> {
+        let names = |some: &[&Self]| {
+            let mut names: Vec<String> = some.iter().take(NAMED).map(|one| format!("`{}`", one.name)).collect();
+            if let Some(more) = some.len().checked_sub(NAMED).filter(|more| *more > 0) {
+                names.push(format!("{more} more"));
+            }
+            names.join(", ")
+        };
+        let (failing, new): (Vec<&Self>, Vec<&Self>) = all.iter().partition(|one| one.error.is_some());
+        let (first, others) = failing.split_at(failing.len().min(NAMED));
+        let mut said: Vec<String> = first
+            .iter()
+            .map(|one| {
+                let why = one.error.as_deref().filter(|why| !why.is_empty()).unwrap_or("Prometheus does not say why");
+                format!("whether `{}` fires is not known: its rule cannot be evaluated: {why}", one.name)
+            })
+            .collect();
+        if !others.is_empty() {
+            said.push(format!("{} cannot be evaluated, too: {}", count(others.len(), "more rule"), names(others)));
+        }
+        if !new.is_empty() {
+            let verb = if new.len() == 1 { "has" } else { "have" };
+            said.push(format!("{} {verb} not been evaluated yet: {}", count(new.len(), "rule"), names(&new)));
+        }
+        said
+    }
 }
 
 impl Sending {
@@ -145,7 +205,7 @@ pub fn union(answers: Answers<'_>, now: DateTime<Utc>) -> Result<Union> {
         gaps.push("Prometheus has no alerting rule: nothing can fire".into());
     }
     let (faults, notes) = lost(&alerts);
-    Ok(Union { origin, alerts, gaps, faults, notes })
+    Ok(Union { origin, alerts, gaps, unevaluated: Unevaluated::among(rules), faults, notes })
 }
 
 /// The list of alerts, and those that the rules have beside.

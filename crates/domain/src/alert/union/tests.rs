@@ -190,6 +190,32 @@ fn the_configuration_says_what_is_added_on_the_way() {
     assert_eq!(Sending::of_config(""), None);
 }
 
+#[test]
+fn a_rule_that_is_not_evaluated_may_fire() {
+    let of = |name: &str, health: &str, error: &str| Rule {
+        health: health.into(),
+        last_error: error.into(),
+        ..rule(name, Vec::new())
+    };
+    let seen = Rule { last_evaluation: Some(now()), ..of("Seen", "unknown", "") };
+    let mut recording = of("a:b", "err", "boom");
+    recording.alerting = None;
+    let rules = [of("Good", "ok", ""), of("Bad", "err", "many-to-many"), of("New", "unknown", ""), seen, recording];
+    let answers = Answers { fired: Some(Ok(Vec::new())), rules: Some(Ok(&rules)), ..Answers::default() };
+    let found = union(answers, now()).expect("answered");
+    assert_eq!(
+        Unevaluated::sentences(&found.unevaluated),
+        [
+            "whether `Bad` fires is not known: its rule cannot be evaluated: many-to-many",
+            "1 rule has not been evaluated yet: `New`"
+        ]
+    );
+    let many: Vec<Rule> = (0..6).map(|n| of(&format!("R{n}"), "err", "x")).collect();
+    let said = Unevaluated::sentences(&Unevaluated::among(&many));
+    assert_eq!(said.len(), 4);
+    assert_eq!(said[3], "3 more rules cannot be evaluated, too: `R3`, `R4`, `R5`");
+}
+
 /// Label sets from few names and values, so that they meet.
 fn some_labels() -> impl Strategy<Value = Labels> {
     let pair = ("[abc]", "[xy]");

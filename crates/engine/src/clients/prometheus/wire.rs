@@ -268,7 +268,8 @@ impl RuleWire {
     fn odd(entry: &Value) -> Self {
         let text = |key: &str| entry.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         let last_error = "Prometheus lists it in another shape".to_owned();
-        Self { name: text("name"), query: text("query"), kind: "alerting".into(), last_error, ..Self::default() }
+        let (kind, health) = ("alerting".into(), "unknown".into());
+        Self { name: text("name"), query: text("query"), kind, health, last_error, ..Self::default() }
     }
 
     fn into_domain(self, group: &GroupWire) -> Rule {
@@ -279,7 +280,8 @@ impl RuleWire {
             last_evaluation: self.last_evaluation,
             name: if self.name.is_empty() { NAMELESS.into() } else { self.name },
             expression: self.query,
-            health: if self.health.is_empty() { "unknown".into() } else { self.health },
+            // Other makes do not say it.
+            health: if self.health.is_empty() { "not said".into() } else { self.health },
             last_error: self.last_error,
             evaluation: self.evaluation_time,
             alerting: is_alerting.then(|| Alerting {

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Result, Seek, SeekFrom};
 
+use crate::files::backwards::Backwards;
 use liveops_domain::change::journal::Event;
 
 /// More than this behind the last event is no torn line and no marker of git: the whole file is then another one.
@@ -20,19 +21,19 @@ pub(super) struct Ending {
 pub(super) fn ending(file: &mut File) -> Result<Ending> {
     let length = file.metadata()?.len();
     let mut start = length;
-    // Bytes behind the last newline are no event yet.
-    let mut line = line_before(file, length)?;
     let mut last = None;
-    loop {
-        start = start.min(line.0);
-        if start == 0 || length - start > LONGEST_TAIL {
+    // Bytes behind the last newline are no event yet.
+    let mut lines = Backwards::of(file.try_clone()?)?;
+    start -= lines.next().transpose()?.map_or(0, |torn| torn.len() as u64);
+    while start > 0 && length - start <= LONGEST_TAIL {
+        let Some(line) = lines.next().transpose()? else {
             break;
-        }
-        line = line_before(file, start - 1)?;
-        if let Some(event) = event(&line.1) {
+        };
+        if let Some(event) = event(&line) {
             last = Some(event);
             break;
         }
+        start -= line.len() as u64 + 1;
     }
     let mut after = vec![0; usize::try_from(length - start).unwrap_or_default()];
     file.seek(SeekFrom::Start(start))?;
@@ -42,25 +43,4 @@ pub(super) fn ending(file: &mut File) -> Result<Ending> {
 
 fn event(line: &[u8]) -> Option<Event> {
     serde_json::from_slice(line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line)).ok()
-}
-
-/// The bytes between the last newline before `end` and `end`, and where they begin.
-pub(super) fn line_before(file: &mut File, end: u64) -> Result<(u64, Vec<u8>)> {
-    let mut found = Vec::new();
-    let mut start = end;
-    while start > 0 {
-        let size = start.min(8192);
-        let mut chunk = vec![0; usize::try_from(size).unwrap_or(8192)];
-        file.seek(SeekFrom::Start(start - size))?;
-        file.read_exact(&mut chunk)?;
-        if let Some(at) = chunk.iter().rposition(|byte| *byte == b'\n') {
-            let mut bytes = chunk.split_off(at + 1);
-            bytes.append(&mut found);
-            return Ok((start - size + at as u64 + 1, bytes));
-        }
-        chunk.append(&mut found);
-        found = chunk;
-        start -= size;
-    }
-    Ok((0, found))
 }

@@ -36,14 +36,21 @@ fn appends_and_reads_back() {
 fn recent_events_are_read_from_the_end() {
     let (_dir, journal) = journal();
     let minute = chrono::TimeDelta::minutes(1);
-    assert!(journal.recent(at()).is_empty());
+    let recent = |since| {
+        let mut numbers: Vec<u64> = Vec::new();
+        journal.newest_first(since, |event| numbers.push(event.seq)).expect("read");
+        numbers
+    };
+    assert!(recent(at()).is_empty());
     for n in 0..5 {
         let data = json!({ "n": n, "text": "x".repeat(5000) });
         journal.append(at() + minute * n, "ada", "note", data).expect("append");
     }
-    let numbers: Vec<u64> = journal.recent(at() + minute * 3).iter().map(|event| event.seq).collect();
-    assert_eq!(numbers, [4, 5]);
-    assert_eq!(journal.recent(at()).len(), 5);
+    assert_eq!(recent(at() + minute * 3), [5, 4]);
+    assert_eq!(recent(at()).len(), 5);
+    fs::remove_file(journal.path()).expect("remove");
+    fs::create_dir(journal.path()).expect("a folder in its place");
+    assert!(journal.newest_first(at(), |_| ()).is_err(), "what cannot be read is not empty");
 }
 
 #[test]
