@@ -16,7 +16,7 @@ use liveops_engine::session::Choices;
 #[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalArgs {
     /// Environment to work in [default: `default_env` of the config]
-    #[arg(short = 'e', long, global = true, env = "LIVEOPS_ENV", value_name = "NAME")]
+    #[arg(short = 'e', long, alias = "environment", global = true, env = "LIVEOPS_ENV", value_name = "NAME")]
     pub(crate) env: Option<String>,
 
     /// Configuration file [default: liveops.yaml here or above]

@@ -185,8 +185,14 @@ impl<'a> Line<'a> {
 
     fn nearest_option(&self, option: &str) -> Option<String> {
         let typed = option.trim_start_matches('-');
-        let names: Vec<&str> = self.options().filter_map(Arg::get_long).collect();
-        nearest(typed, names).map(|name| format!("--{name}"))
+        let named = |arg: &'_ Arg| {
+            let long = arg.get_long()?.to_owned();
+            let others = arg.get_all_aliases().unwrap_or_default().into_iter().map(str::to_owned);
+            Some(others.chain([long.clone()]).map(|name| (name, long.clone())).collect::<Vec<_>>())
+        };
+        let names: Vec<(String, String)> = self.options().filter_map(named).flatten().collect();
+        let near = nearest(typed, names.iter().map(|(name, _)| name.as_str()))?;
+        names.iter().find(|(name, _)| name == near).map(|(_, long)| format!("--{long}"))
     }
 
     /// The option that would take a word that stands alone: the first that the examples name, else one that does not
@@ -291,6 +297,10 @@ mod tests {
         for (line, want) in [
             ("statu -o json", "there is no command `statu` / did you mean `liveops status -o json`?"),
             ("flag sett x", "there is no command `flag sett` / did you mean `liveops flag set x`?"),
+            (
+                "status --enviroment x",
+                "`liveops status` has no option `--enviroment` / did you mean `liveops status --env x`?",
+            ),
             (
                 "status --servce x",
                 "`liveops status` has no option `--servce` / did you mean `liveops status --service x`?",

@@ -51,6 +51,8 @@ pub(crate) enum Block {
     Line(Vec<Span>),
     /// Text that must be kept whole: wrapped by the terminal, never cut (commands to paste, file contents).
     Whole(Vec<Span>),
+    /// A line of a file that is shown: a break of ours would make another file of it.
+    Verbatim(Vec<Span>),
     /// Columns.
     Table(Table),
     /// An empty line.

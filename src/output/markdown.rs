@@ -333,7 +333,7 @@ mod tests {
         let view = View { width, height: None, unicode: false, terminal: false, now: DateTime::default() };
         let line = |spans: &[Span]| spans.iter().map(|s| s.text.as_str()).collect::<String>();
         let lines = blocks(text, &view).into_iter().map(|block| match block {
-            Block::Line(spans) | Block::Whole(spans) => line(&spans).trim_end().to_owned(),
+            Block::Line(spans) | Block::Whole(spans) | Block::Verbatim(spans) => line(&spans).trim_end().to_owned(),
             Block::Table(table) => format!("{:?} {}", table.columns, table.rows.len()),
             Block::Blank => String::new(),
         });

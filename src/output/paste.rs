@@ -12,6 +12,7 @@ pub(crate) fn repeated(repeat: &Repeat, blocks: Vec<Block>) -> Vec<Block> {
     let block = |block| match block {
         Block::Line(line) => Block::Line(spans(line)),
         Block::Whole(line) => Block::Whole(spans(line)),
+        Block::Verbatim(line) => Block::Verbatim(line),
         Block::Table(mut table) => {
             table.rows = table.rows.into_iter().map(spans).collect();
             Block::Table(table)

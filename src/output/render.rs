@@ -84,7 +84,7 @@ pub(crate) fn lines(blocks: &[Block], view: &View, colour: bool) -> Vec<String> 
             Block::Whole(spans) if view.terminal && spans.iter().all(|span| span.tone != Tone::Command) => {
                 out.extend(wrapped(spans, view.width).iter().map(|spans| line(spans, colour)));
             }
-            Block::Whole(spans) => out.push(line(spans, colour)),
+            Block::Whole(spans) | Block::Verbatim(spans) => out.push(line(spans, colour)),
             Block::Table(table) => out.extend(grid(table, view, colour)),
             Block::Blank => out.push(String::new()),
         }
@@ -154,6 +154,14 @@ mod tests {
         let drawn = lines(&blocks, &view(20), false);
         assert_eq!(drawn[0].chars().count(), 20);
         assert!(drawn[1].ends_with(&"x".repeat(30)));
+    }
+
+    #[test]
+    fn a_file_that_is_shown_is_still_that_file() {
+        let url = vec![plain("  url: http://127.0.0.1:5050/a/long/path")];
+        let narrow = View { terminal: true, ..view(20) };
+        assert_eq!(lines(&[Block::Verbatim(url.clone())], &narrow, false).len(), 1);
+        assert!(lines(&[Block::Whole(url)], &narrow, false).len() > 1, "text of our own is wrapped at words");
     }
 
     #[test]

@@ -58,7 +58,7 @@ fn an_incident_from_its_opening_to_its_end() {
     at(&env, "2026-01-15T11:10:00Z", &resolve).expect_code(0);
     let run = at(&env, "2026-01-15T12:00:00Z", &["incident", "show", ID]).expect_code(0);
     for line in [
-        "resolved after 40m, ada has it",
+        "resolved after 40m, led by ada",
         "acknowledge: in time",
         "mitigate: in time",
         "postmortem in 1d 23h",

@@ -59,6 +59,17 @@ fn a_reason_is_said_once_where_services_are_scraped() {
 }
 
 #[test]
+fn a_table_of_budgets_fits_a_narrow_screen() {
+    let env = TestEnv::new().now(NOW);
+    let slo = "{ name: logins-of-players, service: game, objective: 99%, window: 30d, ratio: { bad: b, total: t } }";
+    let game = "{ name: game, metrics: [ 'http://127.0.0.1:9/metrics' ] }";
+    env.write("liveops.yaml", format!("version: 1\nservices: [ {game} ]\nslos: [ {slo} ]\n"));
+    let shown = env.command(["slo"]).env("COLUMNS", "50").run().expect_code(3).stdout;
+    let row = shown.lines().find(|line| line.contains("SLO ")).expect("the table");
+    assert!(row.contains("BUDGET LEFT") && row.contains("1H") && row.chars().count() <= 50, "{shown}");
+}
+
+#[test]
 fn the_end_of_an_error_is_not_cut() {
     let (backends, env) = silent();
     let error = format!("Get \"http://127.0.0.1:15051/{}\": dial tcp: connect: connection refused", "x".repeat(60));

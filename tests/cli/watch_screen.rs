@@ -3,9 +3,11 @@
 use std::fs;
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::support::emulator::screen;
 use crate::support::pty::Pty;
-use crate::support::{Backends, TestEnv, until};
+use crate::support::{Answer, Backends, TestEnv, until};
 
 const LEAVE: &str = "\x1b[?1049l";
 
@@ -240,6 +242,27 @@ fn time_goes_back_beyond_what_was_seen() {
     assert_eq!(pty.wait().0, 0);
     let then = env.run(["status", "--at", "-2h"]);
     assert!(then.stdout.contains("as it was at"), "{}{}", then.stdout, then.stderr);
+}
+
+/// Without a sample of then, no alert is no calm; and what nobody keeps is said.
+#[test]
+fn a_time_without_samples_is_unknown() {
+    let (backends, env) = world();
+    let empty = |kind: &str| json!({"status": "success", "data": {"resultType": kind, "result": []}});
+    backends.prometheus.set_fn("POST", "/api/v1/query", move |_| Answer::json(empty("vector")));
+    backends.prometheus.set_fn("POST", "/api/v1/query_range", move |_| Answer::json(empty("matrix")));
+    let run = env.run(["status", "--at", "-8h"]).expect_code(3);
+    for said in ["none known to fire", "Prometheus has no samples of that time", "not kept: health of services"] {
+        assert!(run.stdout.contains(said), "{said}\n{}", run.stdout);
+    }
+    assert!(run.stdout.contains("no samples of that time") && !run.stdout.contains("is the metric scraped"));
+    let mut pty = env.pty(["watch"]);
+    shows(&mut pty, "Not normal");
+    pty.send("t-8h\r");
+    shows(&mut pty, "EARLIER");
+    shows(&mut pty, "not kept: health of services, silences, rollouts, error budgets");
+    pty.send("q");
+    assert_eq!(pty.wait().0, 0);
 }
 
 #[test]

@@ -117,7 +117,7 @@ impl Report for ConfigShow {
                 let fill = width.saturating_sub(line.text.chars().count());
                 spans.push(span(format!("{}  # {origin}", " ".repeat(fill)), Tone::Dim));
             }
-            blocks.push(Block::Whole(spans));
+            blocks.push(Block::Verbatim(spans));
         }
         let next = if self.show_origin { "liveops config validate" } else { "liveops config show --origin" };
         blocks.push(Block::Whole(vec![span("# next: ", Tone::Dim), span(next, Tone::Command)]));

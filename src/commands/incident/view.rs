@@ -72,7 +72,7 @@ pub(crate) fn head(shown: &IncidentSummary, view: &View) -> Vec<Block> {
     ])];
     let mut line = vec![plain(format!("  {} {}", one.phase.word(), shown.since(view.now)))];
     match one.lead() {
-        Some(lead) => line.push(plain(format!(", {lead} has it"))),
+        Some(lead) => line.push(plain(format!(", led by {lead}"))),
         None if one.phase == Phase::Open => line.push(span(", NOT ACKNOWLEDGED", Tone::Bad)),
         None => {}
     }

@@ -199,7 +199,7 @@ impl Report for NewPostmortem {
         }
         blocks.push(Block::Table(table));
         blocks.push(Block::text(format!(
-            "  {}, {}, {} only you can fill in",
+            "  {}, {}, {} for you to fill in",
             count(self.plots.len(), "plot"),
             count(self.suspects, "suspect"),
             count(self.to_fill_in, "line")

@@ -14,6 +14,9 @@ use liveops_engine::slo::status::SloStatus;
 /// Below this width the shorter windows are left out.
 const WIDE: usize = 100;
 
+/// Below this width only the window of an hour is left.
+const NARROWEST: usize = 66;
+
 /// The windows of a narrow screen: those of the alerts that page, and the long ones.
 const NARROW: [usize; 4] = [0, 2, 4, 6];
 
@@ -50,7 +53,11 @@ pub(super) fn number(value: f64) -> String {
 /// A row an objective.
 pub(super) fn table(slos: &[SloStatus], view: &View) -> Block {
     let wide = view.width >= WIDE;
-    let shown: Vec<usize> = if wide { (0..WINDOWS.len()).collect() } else { NARROW.to_vec() };
+    let shown: Vec<usize> = match view.width {
+        WIDE.. => (0..WINDOWS.len()).collect(),
+        NARROWEST.. => NARROW.to_vec(),
+        _ => vec![NARROW[1]],
+    };
     let mut columns = vec![String::new(), "SLO".into()];
     if wide {
         columns.push("objective".into());

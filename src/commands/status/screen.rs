@@ -25,6 +25,7 @@ use liveops_domain::status::ServiceReading;
 use liveops_domain::status::health::ServiceState;
 use liveops_domain::status::source::Verdict;
 use liveops_domain::text::duration::human;
+use liveops_engine::status::past::NOT_KEPT;
 use liveops_engine::status::report::{StatusReport, reason};
 
 /// More healthy services than this are counted, not listed.
@@ -44,7 +45,11 @@ const CHANGES: usize = 3;
 
 /// The whole screen.
 pub(crate) fn blocks(report: &StatusReport, view: &View) -> Vec<Block> {
-    let mut blocks = vec![title(report, view), headline(report), Block::Blank];
+    let mut blocks = vec![title(report, view), headline(report)];
+    if report.at.is_some() {
+        blocks.push(Block::Whole(vec![span(format!("  {NOT_KEPT}"), Tone::Dim)]));
+    }
+    blocks.push(Block::Blank);
     let parts = [
         incidents(report, view),
         services(report, view),
@@ -85,7 +90,7 @@ fn incidents(report: &StatusReport, view: &View) -> Vec<Block> {
 fn height(blocks: &[Block]) -> usize {
     let lines = |block: &Block| match block {
         Block::Table(table) => table.rows.len(),
-        Block::Line(_) | Block::Whole(_) | Block::Blank => 1,
+        Block::Line(_) | Block::Whole(_) | Block::Verbatim(_) | Block::Blank => 1,
     };
     blocks.iter().map(lines).sum()
 }

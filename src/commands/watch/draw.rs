@@ -29,7 +29,8 @@ impl Look {
             Tone::Strong => style.add_modifier(Modifier::BOLD),
             Tone::Dim => style.add_modifier(Modifier::DIM),
             Tone::Good => coloured(Color::Green),
-            Tone::Warn => coloured(Color::Yellow),
+            // As on `status`.
+            Tone::Warn => coloured(Color::Yellow).add_modifier(Modifier::BOLD),
             Tone::Bad => coloured(Color::Red).add_modifier(Modifier::BOLD),
             Tone::Unknown => coloured(Color::Magenta),
             Tone::Command => coloured(Color::Cyan),
@@ -192,7 +193,9 @@ fn pane(app: &App, pane: usize, area: Rect, buffer: &mut Buffer, look: Look, lin
         put(buffer, area, row, 0, &drawn, area.width, look);
         if at == chosen && pane == app.focus && line.can_be_chosen() {
             let line = Rect { x: area.x, y: area.y + row, width: area.width, height: 1 };
-            buffer.set_style(line, Style::default().add_modifier(Modifier::REVERSED));
+            // One bar: its colours turned one by one would be patches.
+            let bar = Style::default().fg(Color::Reset).add_modifier(Modifier::REVERSED);
+            buffer.set_style(line, bar.remove_modifier(Modifier::DIM));
             if !look.colour {
                 put(buffer, area, row, 0, &Line::from(">"), area.width, look);
             }

@@ -55,7 +55,7 @@ pub(crate) const KEYS: &[(Key, &[KeyCode], &str, &str, Place)] = &[
     (Key::Pane, &[KeyCode::Tab, KeyCode::BackTab], "Tab", "the other pane", Place::Board),
     (Key::Open, &[KeyCode::Enter, KeyCode::Right], "Enter", "open; unfold what is normal", Place::Board),
     (Key::Back, &[KeyCode::Esc, KeyCode::Left], "Esc", "back; end the filter", Place::Both),
-    (Key::Filter, &[KeyCode::Char('/')], "/", "show only lines with these letters", Place::Both),
+    (Key::Filter, &[KeyCode::Char('/')], "/", "show only lines with these letters", Place::Board),
     (Key::Sort, &[KeyCode::Char('s')], "s", "sort by name, or the worst first", Place::Board),
     (Key::Command, &[KeyCode::Char(':')], ":", "run a liveops command (Tab completes)", Place::Both),
     (Key::Next, &[KeyCode::Char('.')], ".", "run the next command", Place::Board),

@@ -177,7 +177,8 @@ impl<'a> Watch<'a> {
     /// How it was then, by what Prometheus and the journals keep.
     fn past<'w>(&'w self, at: DateTime<Utc>) -> Looking<'w> {
         Box::pin(async move {
-            let report = StatusReport::new(gather_at(self.services, self.cx, at).await?, self.cx)?;
+            let gathered = gather_at(self.services, self.cx, at).await?;
+            let report = StatusReport { at: Some(at), ..StatusReport::new(gathered, self.cx)? };
             Ok(Board { next: None, ..board(&report, &self.cx.output.view(at), &Standing::default()) })
         })
     }

@@ -16,6 +16,7 @@ use liveops_domain::text::time::compact;
 use liveops_engine::slo::status::SloStatus;
 use liveops_engine::status::answers::Part;
 use liveops_engine::status::judge::slo_level;
+use liveops_engine::status::past::NOT_KEPT;
 use liveops_engine::status::report::{StatusReport, reason};
 
 use crate::commands::incident::view::{deadline_line, tone as incident_tone};
@@ -85,6 +86,11 @@ pub(crate) fn board(report: &StatusReport, view: &View, standing: &Standing) -> 
     wrong.sort_by_key(Item::rank);
     let mut sources = standing.lines();
     sources.extend(self::sources(report));
+    // What cannot be known of another time is said, and not left out.
+    sources.extend(report.at.map(|_| {
+        let lines = vec![span(NOT_KEPT, Tone::Dim)];
+        Item::new(Subject::Source("past".into()), Tone::Unknown, "past", lines)
+    }));
     let parts = [
         (Kind::Incidents, incidents(report, view)),
         (Kind::Wrong, wrong),
@@ -129,7 +135,7 @@ fn incidents(report: &StatusReport, view: &View) -> Vec<Item> {
         let tone = incident_tone(shown);
         let mut spans = vec![span(format!("{} {}", one.phase.word(), shown.since(view.now)), tone)];
         match one.lead() {
-            Some(lead) => spans.push(plain(format!(", {lead} has it"))),
+            Some(lead) => spans.push(plain(format!(", led by {lead}"))),
             None => spans.push(span(", NOT ACKNOWLEDGED", Tone::Bad)),
         }
         if shown.unpaged().is_some() {

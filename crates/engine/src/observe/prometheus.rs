@@ -108,7 +108,7 @@ async fn current(client: &Prometheus<'_>, kpi: &Kpi, at: Option<DateTime<Utc>>, 
     let ((total, is_beyond), by) = tokio::join!(total, by);
     let mut warnings = total.as_ref().map(|total| total.warnings.clone()).unwrap_or_default();
     let mut reading = match &total {
-        Ok(queried) => read(kpi, queried, !is_beyond.is_empty(), at.unwrap_or(now)),
+        Ok(queried) => read(kpi, queried, !is_beyond.is_empty(), at.is_some(), at.unwrap_or(now)),
         Err(error) => KpiReading::unknown(kpi.clone(), Origin::Prometheus, error.reason()),
     };
     match by {
@@ -168,7 +168,7 @@ impl KpiAnswer {
 }
 
 /// Exactly one series is a value; none, several, or a histogram are not.
-fn read(kpi: &Kpi, queried: &Queried, is_lower_bound: bool, now: DateTime<Utc>) -> KpiReading {
+fn read(kpi: &Kpi, queried: &Queried, is_lower_bound: bool, is_past: bool, now: DateTime<Utc>) -> KpiReading {
     let by = BTreeMap::new;
     let estimate = |value: f64| Estimate { value, is_lower_bound };
     let unknown = |why: String| KpiReading::unknown(kpi.clone(), Origin::Prometheus, why);
@@ -182,6 +182,8 @@ fn read(kpi: &Kpi, queried: &Queried, is_lower_bound: bool, now: DateTime<Utc>) 
             |value| KpiReading::known(kpi.clone(), Origin::Prometheus, value.into(), by()),
         ),
         Answer::Vector(series) => match series.as_slice() {
+            // Of an earlier time nobody can scrape any more.
+            [] if is_past => unknown("no samples of that time".into()),
             [] => unknown("no series; is the metric scraped?".into()),
             [only] => match last(only) {
                 Some(value) => KpiReading::known(kpi.clone(), Origin::Prometheus, estimate(value), by()),

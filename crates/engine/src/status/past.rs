@@ -20,6 +20,9 @@ use liveops_domain::rollout::overview::RolloutOverview;
 use liveops_domain::status::source::{Source, SourceState};
 use liveops_domain::status::{Readings, Targets};
 
+/// What cannot be known of another time, in words.
+pub const NOT_KEPT: &str = "not kept: health of services, silences, rollouts, error budgets";
+
 /// Everything that is known of that time.
 ///
 /// # Errors
@@ -51,6 +54,11 @@ pub async fn gather_at(only: &[String], cx: &Session, at: DateTime<Utc>) -> Resu
             liveops_domain::status::KpiReading::unknown(kpi, liveops_domain::status::Origin::Prometheus, why.clone())
         };
         readings.kpis = kpis.into_iter().map(unknown).collect();
+    }
+    let has_values = readings.kpis.iter().any(|reading| reading.value.is_some());
+    if readings.targets.is_none() && !has_values && readings.alerts.as_ref().is_some_and(Vec::is_empty) {
+        // No alert in a time without any sample is no calm.
+        readings.alert_gaps.push("Prometheus has no samples of that time".into());
     }
     if cx.are_kpis_presets()? {
         readings.kpis.retain(|reading| reading.value.is_some());
