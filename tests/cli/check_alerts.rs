@@ -208,3 +208,19 @@ fn what_new_wrote_is_checked_without_naming_it() {
     let orphans: Vec<String> = found(&run).into_iter().filter(|one| one.starts_with("A13")).collect();
     assert_eq!(orphans, ["A13 HIGH"], "{}", run.stdout);
 }
+
+/// A template is unknown until it is rendered, also where it happens to be YAML.
+#[test]
+fn a_template_is_unknown_and_no_rule_of_it_is_wrong() {
+    let env = TestEnv::new();
+    for text in [
+        "groups:\n- name: g\n  rules:\n  - alert: A\n    expr: x > <%= p('a') %>\n    for: <%= p('b') %>\n    labels: {severity: warning}\n",
+        "groups:\n{{- range .Values.groups }}\n- name: {{ .name }}\n{{- end }}\n",
+    ] {
+        env.write("rules.yml", text);
+        let run = check(&env, &["-o", "json"]);
+        assert_eq!((run.code, found(&run)), (3, vec![]), "{}{}", run.stdout, run.stderr);
+        let json = run.json();
+        assert!(json["data"]["unknown"][0]["why"].as_str().unwrap().contains("render it first"), "{}", run.stdout);
+    }
+}

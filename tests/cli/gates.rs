@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
 
 use crate::support::{Answer, Stub, TestEnv};
 
@@ -322,25 +323,25 @@ fn a_host_that_never_succeeded_fails_and_a_silent_prometheus_is_unknown() {
     };
     env.write("liveops.yaml", config(&stub.url()));
     let answer = |result: serde_json::Value| {
-        Answer::json(serde_json::json!({ "status": "success", "data": { "resultType": "vector", "result": result } }))
+        Answer::json(json!({ "status": "success", "data": { "resultType": "vector", "result": result } }))
     };
     let ids = |what: &str| -> Vec<String> {
         let json = env.run(["check", "backups", "-o", "json"]).json();
         json["data"][what].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()
     };
-    stub.set("POST", "/api/v1/query", answer(serde_json::json!([])));
+    stub.set("POST", "/api/v1/query", answer(json!([])));
     assert_eq!(ids("findings"), ["B01"]);
     // Of two hosts the one that is worst off; the last run failed, although the last good one is young.
     let young = Utc::now().timestamp() - 3600;
     stub.set_fn("POST", "/api/v1/query", move |request| {
         let asked = String::from_utf8_lossy(&request.body).into_owned();
-        let value = |text: String| serde_json::json!({ "metric": {}, "value": [1_700_000_000.0, text] });
+        let value = |text: String| json!({ "metric": {}, "value": [Utc::now().timestamp(), text] });
         let values = match asked {
             asked if asked.contains("backup_failed") => vec![value("0".into()), value("1".into())],
             asked if asked.contains("backup_bytes") => vec![value("1000".into())],
             _ => vec![value(young.to_string())],
         };
-        Answer::json(serde_json::json!({ "status": "success", "data": { "resultType": "vector", "result": values } }))
+        Answer::json(json!({ "status": "success", "data": { "resultType": "vector", "result": values } }))
     });
     assert_eq!(ids("findings"), ["B02"]);
     for broken in [
@@ -391,5 +392,30 @@ fn a_program_that_hangs_fails_or_talks_nonsense_is_unknown() {
         let run = env.run(["check", "backups", "--strict", "--timeout", "2s"]);
         assert_eq!(run.code, 3, "{script}: {}{}", run.stdout, run.stderr);
         assert!(run.stdout.contains(needle), "{script}: {}", run.stdout);
+    }
+}
+
+/// A cache in front of Prometheus, or a clock that is off: a value of another time tells nothing of now.
+#[test]
+fn a_value_of_another_time_passes_nothing() {
+    let env = TestEnv::new();
+    let answer = |at: i64| {
+        let vector = json!([{ "metric": {}, "value": [at, "1"] }]);
+        Answer::json(json!({ "status": "success", "data": { "resultType": "vector", "result": vector } }))
+    };
+    for (at, code) in [(1_700_000_000, 3), (4_000_000_000, 3), (Utc::now().timestamp(), 0)] {
+        let stub = Stub::new().on("POST", "/api/v1/query", answer(at));
+        env.write(
+            "liveops.yaml",
+            format!(
+                "version: 1\nenvironments: {{ prod: {{ prometheus: {{ url: '{}' }} }} }}\nsecurity: {{ signals: [ {{ name: logins, promql: x, limit: 5 }} ] }}\n",
+                stub.url()
+            ),
+        );
+        let run = env.run(["check", "security", "-o", "json"]);
+        assert_eq!(run.code, code, "{at}: {}{}", run.stdout, run.stderr);
+        let json = run.json();
+        let told = json["data"]["unknown"].as_array().unwrap().iter().any(|one| one["id"] == "G01");
+        assert_eq!(told, code == 3, "{at}: {}", run.stdout);
     }
 }

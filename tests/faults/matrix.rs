@@ -304,6 +304,27 @@ fn slo() {
     });
 }
 
+/// The week's report is written without Prometheus, and says what is missing.
+#[test]
+fn report_weekly() {
+    walk(Backend::Prometheus, |fault| {
+        if !fault.is_outage() {
+            return Ok(());
+        }
+        let server = serve(fault, Backend::Prometheus);
+        let config = format!(
+            "version: 1\nenvironments: {{ x: {{ prometheus: \"{}\" }} }}\nslos: [{{ name: api, objective: 99.9%, ratio: {{ bad: e, total: t }} }}]\n",
+            server.url
+        );
+        let report = sound(&run(&config, &["report", "weekly", "-o", "json"]), 0)?;
+        ensure!(report["verdict"] == "unknown", "{}", report["verdict"]);
+        ensure!(report["data"]["unknown"].as_array().is_some_and(|all| !all.is_empty()), "{}", report["data"]);
+        let screen = run(&config, &["report", "weekly"]).stdout;
+        ensure!(screen.contains("0 of 1 SLO measured"), "{screen}");
+        Ok(())
+    });
+}
+
 const RULES: &str = "groups: [{name: g, rules: [{alert: Slow, expr: game_active_players > 9, for: 5m, labels: {severity: critical, team: a}, annotations: {summary: s, runbook_url: 'https://wiki.example/x'}}]}]\n";
 
 /// A gate on a backend that gives no answer, in every way: what it would have told is unknown, and nothing passes.

@@ -154,13 +154,12 @@ impl Report for CheckReport {
             Verdict::Unknown => "UNKNOWN, does not pass",
         };
         let names = self.gate.refused();
-        let shown: Vec<&str> = names.iter().take(3).map(String::as_str).collect();
-        let more = if names.len() > 3 { format!(" and {} more", names.len() - 3) } else { String::new() };
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let mut all = vec![
             Block::Whole(vec![
                 tone::mark(tone, view),
                 span(format!(" {title}  "), tone),
-                plain(format!("{}{more}", shown.join(", "))),
+                plain(view::three(&names, ", ")),
             ]),
             Block::Blank,
         ];

@@ -4,10 +4,12 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::commands::slo::view;
 use crate::context::Context;
 use crate::output::block::{Block, Table, Tone, plain, span};
 use crate::output::progress::waiting;
 use crate::output::report::{Meta, Report};
+use crate::output::tone;
 use crate::output::view::View;
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::slo::burn::Tier;
@@ -141,14 +143,22 @@ impl Report for SimulateReport {
 
     fn blocks(&self, view: &View) -> Vec<Block> {
         let simulation = &self.simulation;
-        let mut blocks = vec![
+        let unknown = simulation.slos.iter().filter(|one| one.covered.is_err()).map(|one| one.slo.name.as_str());
+        let unknown = view::three(&unknown.collect::<Vec<_>>(), ", ");
+        let verdict = vec![
+            tone::mark(Tone::Unknown, view),
+            span(" UNKNOWN  ", Tone::Unknown),
+            plain(format!("{unknown} cannot be replayed")),
+        ];
+        let mut blocks: Vec<Block> = (!unknown.is_empty()).then_some(Block::Whole(verdict)).into_iter().collect();
+        blocks.extend([
             Block::Line(vec![
                 span(format!("the last {}", count(self.days as usize, "day")), Tone::Strong),
                 span(format!(", {} on record", count(simulation.incidents, "incident")), Tone::Dim),
             ]),
             Block::Blank,
-        ];
-        blocks.push(Block::Table(self.table()));
+            Block::Table(self.table()),
+        ]);
         let mut lines = Vec::new();
         for one in simulation.slos.iter().filter(|one| one.covered.is_ok()) {
             let name = &one.slo.name;

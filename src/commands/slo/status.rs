@@ -103,11 +103,11 @@ impl SloReport {
             if all.is_empty() {
                 continue;
             }
-            let named: Vec<String> = all.iter().take(3).map(|one| word(one)).collect();
-            let more = if all.len() > 3 { format!(" and {} more", all.len() - 3) } else { String::new() };
+            let named: Vec<String> = all.iter().map(|one| word(one)).collect();
+            let named: Vec<&str> = named.iter().map(String::as_str).collect();
             // The verdict says it already.
             let what = if only_unknown { "" } else { what };
-            parts.push(format!("{what}{}{more}", named.join(" · ")));
+            parts.push(format!("{what}{}", view::three(&named, " · ")));
         }
         match parts.is_empty() {
             true => format!("{} within budget", count(self.slos.len(), "SLO")),

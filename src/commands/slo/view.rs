@@ -20,6 +20,12 @@ const NARROWEST: usize = 66;
 /// The windows of a narrow screen: those of the alerts that page, and the long ones.
 const NARROW: [usize; 4] = [0, 2, 4, 6];
 
+/// Three names at most, and how many more.
+pub(super) fn three(names: &[&str], between: &str) -> String {
+    let more = names.len().checked_sub(3).filter(|more| *more > 0).map(|more| format!(" and {more} more"));
+    names.iter().take(3).copied().collect::<Vec<_>>().join(between) + &more.unwrap_or_default()
+}
+
 /// `99.97 %`: as many digits as tell it from the objective.
 pub(crate) fn share(figure: &Figure) -> String {
     figure.as_ref().map_or_else(|_| "?".into(), |value| percent(*value))

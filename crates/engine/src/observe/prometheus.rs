@@ -198,6 +198,26 @@ fn read(kpi: &Kpi, queried: &Queried, is_lower_bound: bool, is_past: bool, now: 
     }
 }
 
+/// The numbers of an instant answer, of now.
+///
+/// # Errors
+/// As every question; `Malformed` where they are of another time.
+pub async fn numbers(cx: &Session, query: &str) -> Result<Vec<f64>> {
+    let target = cx.prometheus()?;
+    let url = target.url();
+    let now = cx.clock.now();
+    let answer = Prometheus::new(cx.http()?, target, Effort::Quick).instant(query, None).await?.answer;
+    if let Some(at) = newest(&answer).filter(|at| (now - *at).abs() > STALE) {
+        let what = format!("with a value from {}; is a cache in front of it, or a clock wrong?", relative(at, now));
+        return Err(Error::Malformed { system: "prometheus".into(), url, what });
+    }
+    Ok(match &answer {
+        Answer::Vector(series) => series.iter().filter_map(last).collect(),
+        Answer::Scalar(point) => point.value.float().into_iter().collect(),
+        Answer::Matrix(_) | Answer::String { .. } => Vec::new(),
+    })
+}
+
 /// The time of an instant answer.
 fn newest(answer: &Answer) -> Option<DateTime<Utc>> {
     match answer {

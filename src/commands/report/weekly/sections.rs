@@ -82,7 +82,9 @@ fn headline(report: &WeeklyReport) -> Vec<Span> {
     };
     if let Some(slos) = &report.slos.data {
         let bad = slos.iter().filter(|one| one.status.budget.level == Level::Critical).count();
+        let known = slos.iter().filter(|one| one.status.budget.level != Level::Unknown).count();
         match bad {
+            0 if known < slos.len() => say(format!("{known} of {} measured", count(slos.len(), "SLO")), Tone::Warn),
             0 => say(format!("{} measured", count(slos.len(), "SLO")), Tone::Plain),
             n => say(format!("{n} of {} in trouble", count(slos.len(), "SLO")), Tone::Bad),
         }

@@ -109,7 +109,7 @@ impl RuleFile {
     /// Reads a text that begins `below` lines down in the file.
     fn text(&mut self, text: &str, below: usize) {
         match yaml::read(text) {
-            Ok(documents) => {
+            Ok(documents) if !is_erb(text) => {
                 documents.iter().for_each(|document| self.document(document, below));
                 let mut plain = documents.iter().map(|document| &document.root).filter(|root| is_plain(root));
                 if documents.first().is_some_and(|first| is_plain(&first.root))
@@ -119,12 +119,14 @@ impl RuleFile {
                     self.wrong(&self.path.clone(), second.place, below, why);
                 }
             }
-            Err(_) if is_unrendered(text) => self.unknown.push(Unknown {
+            Err(fault) if !is_erb(text) && !is_unrendered(text) => {
+                self.wrong(&self.path.clone(), fault.place, below, fault.message)
+            }
+            _ => self.unknown.push(Unknown {
                 id: "A01",
                 subject: self.path.clone(),
-                why: "it is a template of Helm or Jinja: render it first, and check what comes out".into(),
+                why: "it is a template of Helm, Jinja or ERB: render it first, and check what comes out".into(),
             }),
-            Err(fault) => self.wrong(&self.path.clone(), fault.place, below, fault.message),
         }
     }
 
@@ -339,6 +341,11 @@ fn is_plain(root: &Node) -> bool {
 }
 
 /// Does the text wait for a tool that writes YAML from it?
+/// `<%= p('x') %>`: YAML may hold it, and no rule does.
+fn is_erb(text: &str) -> bool {
+    text.split_once("<%").is_some_and(|(_, rest)| rest.contains("%>"))
+}
+
 fn is_unrendered(text: &str) -> bool {
     text.lines().map(str::trim_start).any(|line| {
         line.starts_with("{{") || line.starts_with("{%") || line.contains("{{ .Values") || line.contains("{{ include")

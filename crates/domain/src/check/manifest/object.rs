@@ -100,7 +100,7 @@ impl Manifests {
                 self.files += usize::from(self.objects.len() > before);
             }
             Err(broken) => {
-                let is_template = text.contains("{{");
+                let is_template = text.contains("{{") || text.contains("<%=");
                 // Other YAML of a repository, such as a chart's values, is none of ours.
                 if is_template || (text.contains("apiVersion:") && text.contains("kind:")) {
                     self.unread.push(Unread {

@@ -2,12 +2,10 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::clients::http::request::Effort;
-use crate::clients::prometheus::Prometheus;
+use crate::observe::prometheus::numbers;
 use crate::session::Session;
 use liveops_domain::check::backups::{Backup, Inventory, Kind, Run};
 use liveops_domain::error::Result;
-use liveops_domain::metric::series::Answer;
 
 /// What the metrics say. No series is no success: a host that never succeeded has none.
 pub(super) async fn look(
@@ -16,10 +14,9 @@ pub(super) async fn look(
     size: Option<&str>,
     last_run_failed: Option<&str>,
 ) -> Result<Inventory> {
-    let client = Prometheus::new(cx.http()?, cx.prometheus()?, Effort::Quick);
-    let ask = async |query: Option<&str>| match query {
-        Some(query) => numbers(&client, query).await,
-        None => Ok(Vec::new()),
+    let ask = async |query: Option<&str>| -> Result<Vec<f64>> {
+        let Some(query) = query else { return Ok(Vec::new()) };
+        Ok(numbers(cx, query).await?.into_iter().filter(|value| value.is_finite()).collect())
     };
     let (success, bytes, failed) = tokio::try_join!(ask(Some(last_success)), ask(size), ask(last_run_failed))?;
     // Of several hosts, the one that is worst off.
@@ -42,15 +39,4 @@ pub(super) async fn look(
 
 fn at(seconds: f64) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(seconds as i64, 0)
-}
-
-async fn numbers(client: &Prometheus<'_>, query: &str) -> Result<Vec<f64>> {
-    let values: Vec<f64> = match client.instant(query, None).await?.answer {
-        Answer::Vector(series) => {
-            series.iter().filter_map(|one| one.points.last()).filter_map(|point| point.value.float()).collect()
-        }
-        Answer::Scalar(point) => point.value.float().into_iter().collect(),
-        Answer::Matrix(_) | Answer::String { .. } => Vec::new(),
-    };
-    Ok(values.into_iter().filter(|value| value.is_finite()).collect())
 }

@@ -2,13 +2,11 @@
 
 use futures_util::future::join_all;
 
-use crate::clients::http::request::Effort;
-use crate::clients::prometheus::Prometheus;
+use crate::observe::prometheus::numbers;
 use crate::session::Session;
 use liveops_domain::check::finding::Findings;
 use liveops_domain::check::security::signals::Signal;
-use liveops_domain::error::{Error, Result};
-use liveops_domain::metric::series::Answer;
+use liveops_domain::error::Result;
 use liveops_domain::status::source::Source;
 
 /// Judges each by its limit; without an answer or without data it is unknown.
@@ -20,15 +18,12 @@ pub(super) async fn judge(cx: &Session) -> (Findings, Option<Source>) {
         return (found, None);
     }
     found.checked("signals", signals.len());
-    let client = match cx.prometheus().and_then(|target| Ok(Prometheus::new(cx.http()?, target, Effort::Quick))) {
-        Ok(client) => client,
-        Err(error) => {
-            signals.iter().for_each(|signal| found.failed("G01", &signal.name, &error));
-            return (found, None);
-        }
-    };
+    if let Err(error) = cx.prometheus() {
+        signals.iter().for_each(|signal| found.failed("G01", &signal.name, &error));
+        return (found, None);
+    }
     let began = std::time::Instant::now();
-    let answers = join_all(signals.iter().map(|signal| ask(&client, signal))).await;
+    let answers = join_all(signals.iter().map(|signal| ask(cx, signal))).await;
     let outage = answers.iter().filter_map(|answer| answer.as_ref().err()).find(|error| error.is_outage());
     let source = Source::asked("prometheus", began.elapsed(), outage.map_or(Ok(()), Err));
     for (signal, answer) in signals.iter().zip(&answers) {
@@ -42,13 +37,7 @@ pub(super) async fn judge(cx: &Session) -> (Findings, Option<Source>) {
 }
 
 /// The worst value of an answer.
-async fn ask(client: &Prometheus<'_>, signal: &Signal) -> Result<Option<f64>, Error> {
-    let values: Vec<f64> = match client.instant(&signal.query, None).await?.answer {
-        Answer::Vector(series) => {
-            series.iter().filter_map(|one| one.points.last()).filter_map(|point| point.value.float()).collect()
-        }
-        Answer::Scalar(point) => point.value.float().into_iter().collect(),
-        Answer::Matrix(_) | Answer::String { .. } => Vec::new(),
-    };
+async fn ask(cx: &Session, signal: &Signal) -> Result<Option<f64>> {
+    let values = numbers(cx, &signal.query).await?;
     Ok(values.into_iter().filter(|value| !value.is_nan()).max_by(f64::total_cmp))
 }
