@@ -1,5 +1,6 @@
 //! A screen that is redrawn in place (`--watch`) and always given back as it was.
 
+use std::cell::RefCell;
 use std::io::{Write, stdout};
 
 use console::measure_text_width;
@@ -26,6 +27,8 @@ const END: &str = "\x1b[J\x1b[?2026l";
 #[derive(Debug)]
 pub(crate) struct Screen<'a> {
     output: &'a Output,
+    /// The lines of the last frame.
+    last: RefCell<Vec<String>>,
 }
 
 impl<'a> Screen<'a> {
@@ -34,7 +37,7 @@ impl<'a> Screen<'a> {
         if output.can_redraw() {
             raw(ENTER)?;
         }
-        Ok(Self { output })
+        Ok(Self { output, last: RefCell::default() })
     }
 
     /// Draws a frame over the last one: each line is cleared to its end only after its text, so nothing flickers.
@@ -67,6 +70,7 @@ impl<'a> Screen<'a> {
             lines.extend(self.output.lines(&[Block::Line(vec![note])], view));
             lines.extend(tail);
         }
+        self.last.replace(lines.clone());
         let body: Vec<String> = lines.iter().map(|line| format!("{line}\x1b[K")).collect();
         raw(&format!("{BEGIN}{}{END}", body.join("\r\n")))
     }
@@ -94,6 +98,14 @@ pub(super) fn fitting(lines: &[String], width: usize, room: usize) -> usize {
 }
 
 impl Screen<'_> {
+    /// Gives the terminal back with the last frame on it: above a question stands what it is about.
+    pub(crate) fn keep(self) -> Result<()> {
+        let (output, mut lines) = (self.output, self.last.take());
+        lines.push(String::new());
+        drop(self);
+        output.write(&lines.join("\n"))
+    }
+
     /// Gives the terminal back while this process is stopped (Ctrl-Z), and takes it again afterwards.
     pub(crate) fn stop(&self) -> Result<()> {
         if self.output.can_redraw() {

@@ -18,6 +18,10 @@ pub(crate) fn wrapped(spans: &[Span], width: usize) -> Vec<Vec<Span>> {
     for span in spans {
         for word in words(&span.text, &mut is_quoted) {
             if used + word.trim_end().width() > width && used > indent {
+                if let Some(last) = line.last_mut() {
+                    // A blank beyond the edge would be a row of its own.
+                    last.text.truncate(last.text.trim_end_matches(' ').len());
+                }
                 lines.push(std::mem::take(&mut line));
                 line.push(plain(" ".repeat(indent)));
                 used = indent;
@@ -63,7 +67,7 @@ mod tests {
 
     fn lines(text: &str, width: usize) -> Vec<String> {
         let spans = [Span { text: text.to_owned(), tone: Tone::Plain }];
-        let line = |line: Vec<Span>| line.into_iter().map(|span| span.text).collect::<String>().trim_end().to_owned();
+        let line = |line: Vec<Span>| line.into_iter().map(|span| span.text).collect::<String>();
         wrapped(&spans, width).into_iter().map(line).collect()
     }
 

@@ -248,7 +248,7 @@ impl RolloutPlan for PlanReport {
             ]));
         }
         blocks.push(dim(format!(
-            "each for {} at least, {} samples of the canary; {} to all of the traffic, then {} to go back at once",
+            "each for {} at least, {} samples of the canary; {} to all of the traffic, then {} in which it can be rolled back at once",
             human(self.rules.interval),
             self.min_samples,
             human(std::time::Duration::from_secs_f64(self.takes_s)),

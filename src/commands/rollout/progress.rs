@@ -97,6 +97,11 @@ impl Watch for RolloutProgress<'_> {
         self.screen = None;
     }
 
+    fn ask(&mut self) {
+        // A terminal that has gone away answers nothing, either.
+        let _ = self.screen.take().map(Screen::keep);
+    }
+
     fn show(&mut self, rollout: &Rollout, look: &Observation, now: DateTime<Utc>) -> Result<()> {
         let cx = self.cx;
         self.history.extend(look.verdicts.iter().cloned());

@@ -55,6 +55,9 @@ fn on_a_terminal_it_is_a_screen_and_ctrl_c_asks() {
     terminal.expect("hold here").send_line("h");
     let (code, transcript) = terminal.wait();
     assert_eq!(code, 5, "{transcript}");
+    let plain = transcript.split("\x1b[?1049l").nth(1).expect("the screen was given back");
+    let (above, _) = plain.split_once("hold here").expect("the question");
+    assert!(above.contains("want errors < 1%"), "what one decides about stands above the question: {above}");
     assert_eq!(world.weight(), 20.0, "held where it was");
     assert_eq!(world.status()["held"]["why"], "paused");
     // Whoever has nothing else to say gets the old version back.

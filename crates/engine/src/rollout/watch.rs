@@ -15,8 +15,11 @@ pub trait Watch {
     /// What one look has shown.
     fn show(&mut self, rollout: &Rollout, look: &Observation, now: DateTime<Utc>) -> Result<()>;
 
-    /// Gives the screen back, for a question or at the end.
+    /// Gives the screen back at the end.
     fn leave(&mut self);
+
+    /// Gives the screen back for a question; what it shows stays above it.
+    fn ask(&mut self);
 }
 
 /// Looks on at all regions of a rollout.
@@ -33,6 +36,9 @@ pub trait RegionsWatch {
 
     /// Gives the screen back: from now on, what happens is told line by line.
     fn leave(&mut self, coordinator: &RegionCoordinator);
+
+    /// The same for a question; what the screen shows stays above it.
+    fn ask(&mut self, coordinator: &RegionCoordinator);
 }
 
 /// Makes those who look on.

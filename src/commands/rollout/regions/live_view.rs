@@ -50,6 +50,12 @@ impl RegionsWatch for RegionsScreen<'_> {
         coordinator.stop_drawing();
     }
 
+    fn ask(&mut self, coordinator: &RegionCoordinator) {
+        // A terminal that has gone away answers nothing, either.
+        let _ = self.screen.take().map(Screen::keep);
+        coordinator.stop_drawing();
+    }
+
     async fn due(&self, coordinator: &RegionCoordinator) {
         if self.screen.is_none() {
             return std::future::pending().await;

@@ -129,7 +129,7 @@ impl RegionalRun<'_> {
                 }
                 code = self.cx.interrupts.delivered(), if !halted => {
                     halted = true;
-                    screen.leave(coordinator);
+                    screen.ask(coordinator);
                     let decision = ask(self.cx, code).await;
                     coordinator.decide(decision);
                 }
