@@ -1,5 +1,6 @@
 //! `liveops new`: what is written, what stays, what is refused, and that all of it says the same numbers.
 
+use crate::support::TestEnv;
 use liveops_domain::check::alerts::file::RuleFile;
 use liveops_domain::metric::quantity::Unit;
 use liveops_domain::metric::threshold::Threshold;
@@ -8,8 +9,6 @@ use liveops_domain::text::duration;
 use regex::Regex;
 use serde_json::Value;
 use std::collections::BTreeMap;
-
-use crate::support::TestEnv;
 
 pub(crate) const KINDS: [&str; 16] = [
     "monitoring-plan",

@@ -116,7 +116,7 @@ impl Unevaluated {
         let mut said: Vec<String> = first
             .iter()
             .map(|one| {
-                let why = one.error.as_deref().filter(|why| !why.is_empty()).unwrap_or("Prometheus does not say why");
+                let why = one.error.as_deref().filter(|why| !why.is_empty()).unwrap_or("Prometheus gives no reason");
                 format!("whether `{}` fires is not known: its rule cannot be evaluated: {why}", one.name)
             })
             .collect();
