@@ -430,7 +430,8 @@ impl<'a> Runner<'a> {
 /// What an interrupt means: at a terminal a person says so, and may think for a while.
 pub async fn ask(cx: &Session, code: u8) -> OperatorDecision {
     if code == 130 && cx.ask.can_ask() {
-        let question = format!("h = hold here, d = detach, r = roll back (without an answer, in {} s): ", THINK.as_secs());
+        let question =
+            format!("h = hold here, d = detach, r = roll back (without an answer, in {} s): ", THINK.as_secs());
         match cx.ask.answer_within(&question, THINK).await.as_deref() {
             Some("h" | "hold") => return OperatorDecision::Hold,
             Some("d" | "detach") => return OperatorDecision::Detach,
