@@ -318,7 +318,7 @@ fn report_weekly() {
         );
         let report = sound(&run(&config, &["report", "weekly", "-o", "json"]), 0)?;
         ensure!(report["verdict"] == "unknown", "{}", report["verdict"]);
-        ensure!(report["data"]["unknown"].as_array().is_some_and(|all| !all.is_empty()), "{}", report["data"]);
+        ensure!(report["data"]["unknowns"].as_array().is_some_and(|all| !all.is_empty()), "{}", report["data"]);
         let screen = run(&config, &["report", "weekly"]).stdout;
         ensure!(screen.contains("0 of 1 SLO measured"), "{screen}");
         Ok(())
