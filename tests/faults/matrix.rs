@@ -321,6 +321,7 @@ fn report_weekly() {
         ensure!(report["data"]["unknowns"].as_array().is_some_and(|all| !all.is_empty()), "{}", report["data"]);
         let screen = run(&config, &["report", "weekly"]).stdout;
         ensure!(screen.contains("0 of 1 SLO measured"), "{screen}");
+        ensure!(!screen.contains("SLO api: "), "a reason stands there twice: {screen}");
         Ok(())
     });
 }

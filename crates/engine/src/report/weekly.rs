@@ -314,6 +314,10 @@ impl WeeklyReport {
         }
         for one in self.slos.data.iter().flatten().filter(|one| one.status.budget.level == Level::Unknown) {
             let why = one.status.budget.reason.as_deref().unwrap_or("no reason is known");
+            // Of a source that is down, it stands there once for all of them.
+            if self.slos.reason.as_deref() == Some(why) {
+                continue;
+            }
             gaps.push(format!("SLO {}: {why}", one.status.slo.name));
         }
         for Trigger(one, _) in self.capacity.data.iter().flatten().filter(|one| one.0.level == Level::Unknown) {
