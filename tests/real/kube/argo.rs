@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::crash::Death;
 use super::releases::held;
 use super::stage::{LIMIT, NEW, OLD, Stage};
 use crate::support::kube::Kube;
@@ -313,6 +314,44 @@ fn a_release_of_somebody_else_holds_is_named_and_goes_its_own_way() {
             let after = found();
             assert_eq!((image(&after), after["status"]["abort"] == true), ("game:3-hotfix", false));
             assert_eq!(after["metadata"]["annotations"], Value::Null, "no note is left");
+        },
+    );
+}
+
+#[test]
+fn after_a_kill_anybody_goes_on_or_back_with_argo_rollouts() {
+    let stage = Stage::new(TRAFFIC);
+    stage.kube.create(&rollout(STEPS));
+    let controller = Controller::default();
+    let found = || stage.kube.get("rollouts", "game");
+    let healthy = || until("Healthy", LIMIT, || (found()["status"]["phase"] == "Healthy").then_some(()));
+    let canary = ["rollout", "canary", "game", "--image", NEW, "--yes", "--takeover"];
+    stage.beside(
+        PASS,
+        |kube| controller.tick(kube),
+        || {
+            healthy();
+            let before = found()["spec"].clone();
+            for (n, death) in Death::around("rollout.argoproj").enumerate() {
+                if !death.strikes(&stage.env, &canary) {
+                    assert!(n > 3, "{death:?}");
+                    return;
+                }
+                if n % 2 == 0 && stage.phase().0 != "succeeded" {
+                    let run = stage.rollout(&["abort"]);
+                    assert_eq!(run.code, 0, "{death:?}: {}{}", run.stdout, run.stderr);
+                    healthy();
+                } else {
+                    if stage.phase().0 != "succeeded" {
+                        stage.rollout(&["resume", "--takeover"]).expect_code(0);
+                    }
+                    assert_eq!(image(&found()), NEW, "{death:?}");
+                    stage.rollout(&["undo"]).expect_code(0);
+                }
+                assert_eq!(found()["spec"], before, "{death:?}");
+                assert_eq!(found()["metadata"]["annotations"], Value::Null, "{death:?}: no note is left");
+            }
+            panic!("there is no end");
         },
     );
 }

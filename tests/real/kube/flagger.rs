@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::crash::Death;
 use super::releases::held;
 use super::stage::{LIMIT, NEW, OLD, Stage};
 use crate::support::kube::Kube;
@@ -335,6 +336,43 @@ fn a_release_of_somebody_else_holds_is_named_and_is_analysed() {
             let after = stage.kube.get("canaries", "game");
             assert_eq!((image(&stage.kube, "game"), is_open(&stage.kube)), ("game:3-hotfix".into(), false));
             assert_eq!((&after["metadata"]["annotations"], &after["spec"]), (&Value::Null, &before), "no note is left");
+        },
+    );
+}
+
+#[test]
+fn after_a_kill_anybody_goes_on_or_back_with_flagger() {
+    let stage = Stage::new(TRAFFIC);
+    stage.kube.create(&primary());
+    stage.kube.create(&canary(&hooks()));
+    let words = ["rollout", "canary", "game", "--image", NEW, "--yes", "--takeover"];
+    stage.beside(
+        Duration::from_millis(100),
+        |kube| tick(kube, false),
+        || {
+            until("Initialized", LIMIT, || (phase(&stage) == "Initialized").then_some(()));
+            let before = stage.kube.get("canaries", "game")["spec"].clone();
+            for (n, death) in Death::behind("").enumerate() {
+                if !death.strikes(&stage.env, &words) {
+                    assert!(n > 3, "{death:?}");
+                    return;
+                }
+                if n % 2 == 0 && stage.phase().0 != "succeeded" {
+                    // Flagger may have been through before it could be told.
+                    let run = stage.rollout(&["abort"]);
+                    assert!([0, 4].contains(&run.code), "{death:?}: {}{}", run.stdout, run.stderr);
+                } else if !["", "succeeded"].contains(&&*stage.phase().0) {
+                    stage.rollout(&["resume", "--takeover"]).expect_code(0);
+                }
+                if image(&stage.kube, "game-primary") != OLD {
+                    stage.rollout(&["undo"]).expect_code(0);
+                }
+                until("the end of it", LIMIT, || (phase(&stage) != "Progressing").then_some(()));
+                assert_eq!(image(&stage.kube, "game-primary"), OLD, "{death:?}");
+                assert!(!is_open(&stage.kube), "{death:?}: the gate is closed again");
+                assert_eq!(stage.kube.get("canaries", "game")["spec"], before, "{death:?}");
+            }
+            panic!("there is no end");
         },
     );
 }
