@@ -27,7 +27,7 @@ pub mod slo;
 pub mod trust;
 pub mod yaml;
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -81,6 +81,8 @@ pub struct Config {
     trust: Trust,
     work: PathBuf,
     revealed: RefCell<Vec<Kept>>,
+    /// The project's key: two hundred endpoints ask for it.
+    key: OnceCell<String>,
 }
 
 /// What a secret's command printed.
@@ -142,6 +144,7 @@ impl Config {
             trust,
             work: dirs.work.clone(),
             revealed: RefCell::default(),
+            key: OnceCell::new(),
         })
     }
 
@@ -270,7 +273,7 @@ impl Config {
 
     fn permit(&self, wishes: impl IntoIterator<Item = Wish>) -> Result<()> {
         let file = self.project_key();
-        match wishes.into_iter().find(|wish| !self.trust.allows(&file, wish)) {
+        match wishes.into_iter().find(|wish| !self.trust.allows(file, wish)) {
             Some(wish) => Err(self.untrusted(&wish.text)),
             None => Ok(()),
         }
@@ -318,7 +321,7 @@ impl Config {
     /// The project as records name it: by its name, or by the path of its file; none without a file.
     pub fn project(&self) -> Option<String> {
         let named = self.settings.project.clone();
-        named.or_else(|| self.layers.project.as_ref().map(|_| self.project_key()))
+        named.or_else(|| self.layers.project.as_ref().map(|_| self.project_key().to_owned()))
     }
 
     /// The state of a demo lies in its own throw-away folder. Nothing that a file says leads there: a project must not
@@ -331,8 +334,8 @@ impl Config {
     }
 
     /// The project file's absolute path, as the trust remembers it.
-    pub fn project_key(&self) -> String {
-        self.layers.project_key()
+    pub fn project_key(&self) -> &str {
+        self.key.get_or_init(|| self.layers.project_key())
     }
 }
 

@@ -423,7 +423,7 @@ pub fn store(cx: &Session) -> Result<Incidents> {
 /// # Errors
 /// Those of the configuration.
 pub fn outbox(cx: &Session) -> Result<Outbox> {
-    let key = crate::files::cache::name(&cx.config()?.project_key());
+    let key = crate::files::cache::name(cx.config()?.project_key());
     Ok(Outbox::at(cx.state().join("outbox").join(key)))
 }
 
@@ -457,5 +457,5 @@ pub fn alertmanager(cx: &Session) -> Result<Alertmanager<'_>> {
 /// The cache of this project and environment.
 pub fn cache(cx: &Session) -> Result<Cache> {
     let config = cx.config()?;
-    Ok(Cache::new(&cx.dirs.cache, &[&config.project_key(), &config.settings.environment]))
+    Ok(Cache::new(&cx.dirs.cache, &[config.project_key(), &config.settings.environment]))
 }
