@@ -117,3 +117,16 @@ fn a_change_that_was_cut_short_is_looked_for_in_the_history() {
     let run = env.run(["undo", "--yes"]);
     assert!(run.stderr.contains("it did not happen"), "{}", run.stderr);
 }
+
+#[test]
+fn undo_again_and_again_takes_one_change_after_the_other_back() {
+    let env = env();
+    for pct in ["10", "20", "30"] {
+        change(&env, &["flag", "set", "shop", "--pct", pct]);
+    }
+    change(&env, &["flag", "kill", "shop"]);
+    for want in [json!(30), json!(20), json!(10), Value::Null] {
+        env.run(["undo", "--yes"]).expect_code(0);
+        assert_eq!(percentage(&env), want);
+    }
+}

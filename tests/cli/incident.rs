@@ -311,3 +311,26 @@ fn each_step_names_the_next_useful_command() {
     let late = next(&late, &["status"]).join("\n");
     assert!(late.contains("write the postmortem, OVERDUE since 2026-01-17 10:30Z"), "{late}");
 }
+
+#[test]
+fn what_says_nothing_is_refused() {
+    let env = TestEnv::new().now("2026-01-15T10:30:00Z");
+    env.run(["incident", "open", "--sev", "p1", "--title", " \t"]).expect_code(2);
+    env.run(OPEN).expect_code(0);
+    for blank in ["", "  ", "\n"] {
+        for args in [
+            &["note", blank][..],
+            &["mitigate", blank],
+            &["resolve", blank],
+            &["severity", "p2", "--reason", blank],
+            &["amend", "title", blank],
+            &["handoff", blank],
+            &["role", blank, "bob"],
+            &["escalate", "--reason", blank],
+        ] {
+            let run = env.run(["incident"].iter().chain(args));
+            assert_eq!(run.code, 2, "{args:?}: {}{}", run.stdout, run.stderr);
+        }
+    }
+    env.run(["flag", "kill", "a", "--yes", "--reason", " "]).expect_code(2);
+}

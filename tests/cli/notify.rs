@@ -319,3 +319,33 @@ fn mail_is_sent_and_its_servers_refusals_are_told_apart() {
         }
     }
 }
+
+#[test]
+fn a_rule_for_all_events_ends_the_call_at_the_pager() {
+    let pager =
+        Stub::new().on("POST", "/v2/enqueue", Answer::json(json!({"status": "success", "dedup_key": "k"})).status(202));
+    let env = TestEnv::new().now("2026-01-15T10:30:00Z").var("LIVEOPS_ACTOR", "ada").var("PD", "routing-key");
+    env.write(
+        "liveops.yaml",
+        format!(
+            "version: 1\nnotify: {{ channels: [ {{ name: pd, type: pagerduty, url: '{}', routing_key: '${{PD}}' }} ], rules: [ {{ page: pd }} ] }}\n",
+            pager.url()
+        ),
+    );
+    env.run(["incident", "open", "--sev", "p1", "--title", "x"]).expect_code(0);
+    // A raise that the pager never gets.
+    env.run(["incident", "severity", "p3"]).expect_code(0);
+    env.command(["incident", "severity", "p1"]).env_remove("PD").run().expect_code(5);
+    env.run(["incident", "ack"]).expect_code(0);
+    let run = env.run(["incident", "resolve", "ok", "--yes"]).expect_code(0);
+    assert!(!run.stdout.contains("NOBODY WAS PAGED"), "{}", run.stdout);
+    let sent: Vec<String> = pager
+        .requests()
+        .iter()
+        .filter_map(|request| {
+            serde_json::from_slice::<Value>(&request.body).ok()?["event_action"].as_str().map(String::from)
+        })
+        .collect();
+    assert_eq!(sent.last().map(String::as_str), Some("resolve"), "{sent:?}");
+    assert!(sent.contains(&"acknowledge".to_owned()), "{sent:?}");
+}

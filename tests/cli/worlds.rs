@@ -24,6 +24,18 @@ fn labels(name: &str, severity: &str, cluster: bool) -> Value {
     labels
 }
 
+/// Of one rule nobody knows whether it would fire.
+fn fails_at_a_rule(prometheus: &Stub, health: &str) {
+    let rule = |name: &str, health: &str, evaluated: &str| {
+        json!({"type": "alerting", "name": name, "query": "up == 0", "duration": 0, "labels": {"severity": "critical"},
+            "annotations": {}, "alerts": [], "health": health, "lastError": "boom", "state": "inactive",
+            "lastEvaluation": evaluated, "evaluationTime": 0.001})
+    };
+    let rules = [rule("Down", "ok", NOW), rule("Broken", health, "0001-01-01T00:00:00Z")];
+    let data = json!({"groups": [{"name": "g", "interval": 15, "rules": rules}]});
+    prometheus.set("GET", "/api/v1/rules", Answer::json(json!({"status": "success", "data": data})));
+}
+
 /// Two stubs that say what chance has them say, and what was drawn.
 struct RandomWorld {
     stubs: [Stub; 2],
@@ -57,6 +69,9 @@ impl RandomWorld {
             body["warnings"] = json!(["store eu-3 is unavailable"]);
         }
         prometheus.set("POST", "/api/v1/query", Answer::json(body));
+        if random.u8(..8) == 0 {
+            fails_at_a_rule(prometheus, random.choice(["err", "unknown"]).unwrap());
+        }
         for (odds, stub, method, path) in [
             (12, prometheus, "GET", "/api/v1/alerts"),
             (12, prometheus, "GET", "/api/v1/rules"),

@@ -1,5 +1,6 @@
 //! What every change of a flag may be given: why, and under which condition.
 
+use liveops_domain::text::said;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -10,7 +11,7 @@ use liveops_engine::flag::reason::ChangeReason;
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ReasonArgs {
     /// Why; it stands in the flag's history. Required in a protected environment
-    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "TEXT", value_parser = said)]
     reason: Option<String>,
 
     /// Only if the flag is at this revision

@@ -9,6 +9,7 @@ use crate::context::Context;
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::flag::edit::Edit;
 use liveops_domain::flag::name::FlagName;
+use liveops_domain::text::said;
 use liveops_engine::flag::change::Request;
 use liveops_engine::flag::reason::ChangeReason;
 
@@ -56,7 +57,7 @@ pub(super) struct KillArgs {
     names: Vec<FlagName>,
 
     /// Why; it stands in the flag's history
-    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "TEXT", value_parser = said)]
     reason: Option<String>,
 }
 

@@ -10,6 +10,7 @@ use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::incident::event::{Amended, Field};
 use liveops_domain::incident::state::Incident;
 use liveops_domain::incident::transition::Action;
+use liveops_domain::text::said;
 use liveops_domain::text::time::rfc3339;
 use liveops_engine::incident::incident;
 use liveops_engine::incident::record::{IncidentStep, occurred};
@@ -29,14 +30,14 @@ pub(super) struct AmendArgs {
     field: Amendable,
 
     /// What it is really; times as `20m ago`, `03:05` (UTC), RFC 3339
-    #[arg(value_name = "VALUE", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(value_name = "VALUE", value_parser = said)]
     to: String,
 
     #[command(flatten)]
     pub(super) incident: WhichIncident,
 
     /// Why
-    #[arg(long, alias = "because", value_name = "TEXT")]
+    #[arg(long, alias = "because", value_name = "TEXT", value_parser = said)]
     reason: Option<String>,
 }
 

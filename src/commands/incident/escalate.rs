@@ -8,6 +8,7 @@ use crate::context::Context;
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::incident::event::Escalated;
 use liveops_domain::incident::transition::Action;
+use liveops_domain::text::said;
 use liveops_engine::incident::record::IncidentStep;
 
 /// Call more people
@@ -23,7 +24,7 @@ pub(super) struct EscalateArgs {
     to: Option<String>,
 
     /// Why
-    #[arg(long, alias = "because", value_name = "TEXT")]
+    #[arg(long, alias = "because", value_name = "TEXT", value_parser = said)]
     reason: Option<String>,
 }
 

@@ -12,6 +12,7 @@ use liveops_domain::incident::event::HandedOff;
 use liveops_domain::incident::state::Incident;
 use liveops_domain::incident::transition::Action;
 use liveops_domain::text::count::count;
+use liveops_domain::text::said;
 use liveops_engine::incident::incident;
 use liveops_engine::incident::record::IncidentStep;
 
@@ -23,14 +24,14 @@ use liveops_engine::incident::record::IncidentStep;
   liveops incident handoff bob --note \"watch the queue in us\"")]
 pub(super) struct HandoffArgs {
     /// Who takes over
-    #[arg(value_name = "PERSON", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(value_name = "PERSON", value_parser = said)]
     to: String,
 
     #[command(flatten)]
     pub(super) incident: WhichIncident,
 
     /// What they have to know
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = said)]
     note: Option<String>,
 }
 

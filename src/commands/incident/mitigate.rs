@@ -8,6 +8,7 @@ use crate::context::Context;
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::incident::event::PhaseChanged;
 use liveops_domain::incident::transition::Action;
+use liveops_domain::text::said;
 use liveops_engine::incident::record::{IncidentStep, occurred};
 
 /// Say that users are well again
@@ -19,7 +20,7 @@ use liveops_engine::incident::record::{IncidentStep, occurred};
   liveops incident mitigate \"flag new_matchmaking off\" --at \"10m ago\"")]
 pub(super) struct MitigateArgs {
     /// What helped
-    #[arg(value_name = "TEXT")]
+    #[arg(value_name = "TEXT", value_parser = said)]
     text: Option<String>,
 
     #[command(flatten)]

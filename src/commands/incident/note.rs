@@ -8,6 +8,7 @@ use crate::context::Context;
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::incident::event::Note;
 use liveops_domain::incident::transition::Action;
+use liveops_domain::text::said;
 use liveops_engine::incident::record::IncidentStep;
 
 /// Write something down
@@ -16,7 +17,7 @@ use liveops_engine::incident::record::IncidentStep;
   liveops incident note \"all of eu, since 03:05\"")]
 pub(super) struct NoteArgs {
     /// What the next engineer should know
-    #[arg(value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(value_name = "TEXT", value_parser = said)]
     text: String,
 
     #[command(flatten)]

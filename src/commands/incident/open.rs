@@ -9,6 +9,7 @@ use liveops_domain::alert::{Alert, AlertState, rank};
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::incident::event::Opened;
 use liveops_domain::incident::severity::{Severities, Severity};
+use liveops_domain::text::said;
 use liveops_engine::clients::http::request::Effort;
 use liveops_engine::incident::record::occurred;
 use liveops_engine::observe::alerts::backends;
@@ -32,7 +33,7 @@ pub(super) struct OpenArgs {
     sev: Option<Severity>,
 
     /// What is wrong, in a few words
-    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "TEXT", value_parser = said)]
     title: Option<String>,
 
     /// The service that is in trouble

@@ -10,6 +10,7 @@ use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::incident::event::PhaseChanged;
 use liveops_domain::incident::transition::Action;
 use liveops_domain::text::count::count;
+use liveops_domain::text::said;
 use liveops_engine::incident::incidents_here;
 use liveops_engine::incident::record::IncidentStep;
 
@@ -21,7 +22,7 @@ use liveops_engine::incident::record::IncidentStep;
   liveops incident reopen -i matchmaking \"errors are back\"")]
 pub(super) struct ReopenArgs {
     /// Why
-    #[arg(value_name = "TEXT")]
+    #[arg(value_name = "TEXT", value_parser = said)]
     text: Option<String>,
 
     #[command(flatten)]

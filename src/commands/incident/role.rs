@@ -8,6 +8,7 @@ use crate::context::Context;
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::incident::event::RoleAssigned;
 use liveops_domain::incident::transition::Action;
+use liveops_domain::text::said;
 use liveops_engine::incident::record::IncidentStep;
 
 /// Give somebody a role
@@ -17,11 +18,11 @@ use liveops_engine::incident::record::IncidentStep;
   liveops incident role scribe                 yourself")]
 pub(super) struct RoleArgs {
     /// commander, scribe, liaison, or a word of your own
-    #[arg(value_name = "ROLE", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(value_name = "ROLE", value_parser = said)]
     role: String,
 
     /// Who [default: you]
-    #[arg(value_name = "PERSON")]
+    #[arg(value_name = "PERSON", value_parser = said)]
     person: Option<String>,
 
     #[command(flatten)]

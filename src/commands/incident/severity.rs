@@ -9,6 +9,7 @@ use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::incident::event::SeverityChanged;
 use liveops_domain::incident::severity::Severity;
 use liveops_domain::incident::transition::Action;
+use liveops_domain::text::said;
 use liveops_engine::incident::incident;
 use liveops_engine::incident::record::IncidentStep;
 
@@ -27,7 +28,7 @@ pub(super) struct SeverityArgs {
     pub(super) incident: WhichIncident,
 
     /// Why
-    #[arg(long, alias = "because", value_name = "TEXT")]
+    #[arg(long, alias = "because", value_name = "TEXT", value_parser = said)]
     reason: Option<String>,
 }
 

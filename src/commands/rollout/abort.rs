@@ -7,6 +7,7 @@ use crate::commands::rollout::args::WhichArgs;
 use crate::commands::rollout::rollback::{abort_reason, roll_back};
 use crate::context::Context;
 use liveops_domain::error::{Exit, Result};
+use liveops_domain::text::said;
 use liveops_engine::rollout::steering::Scope;
 
 /// Stop a rollout and give the old version its traffic back, at once
@@ -21,7 +22,7 @@ pub(crate) struct AbortArgs {
     pub(super) which: WhichArgs,
 
     /// Why
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = said)]
     reason: Option<String>,
 }
 

@@ -5,6 +5,7 @@ use clap::Args;
 use crate::context::Context;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::rollout::fleet::waves;
+use liveops_domain::text::said;
 use liveops_engine::rollout::launch::Stay;
 use liveops_engine::rollout::prepare::RolloutSpec;
 use liveops_engine::rollout::runner::Until;
@@ -37,7 +38,7 @@ pub(crate) struct WhatArgs {
     pub(crate) waive: Vec<String>,
 
     /// Why; it is journalled
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = said)]
     pub(crate) reason: Option<String>,
 }
 

@@ -6,6 +6,7 @@ use crate::commands::rollout::args::WhichArgs;
 use crate::commands::rollout::steering::send;
 use crate::context::Context;
 use liveops_domain::error::{Exit, Result};
+use liveops_domain::text::said;
 use liveops_engine::rollout::pause;
 use liveops_engine::rollout::steering::Scope;
 
@@ -20,7 +21,7 @@ pub(crate) struct PauseArgs {
     pub(super) which: WhichArgs,
 
     /// Why
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = said)]
     reason: Option<String>,
 }
 

@@ -18,6 +18,7 @@ use liveops_domain::change::undo::silence::SilenceUndo;
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::text::duration;
 use liveops_domain::text::duration::human;
+use liveops_domain::text::said;
 use liveops_domain::text::suggest::nearest;
 use liveops_engine::change::{Done, Plan};
 use liveops_engine::clients::alertmanager::Alertmanager;
@@ -48,11 +49,11 @@ pub(crate) struct AddArgs {
     length: Duration,
 
     /// Why; the next engineer reads it
-    #[arg(long, alias = "comment", value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(long, alias = "comment", value_name = "TEXT", value_parser = said)]
     reason: String,
 
     /// Who wants it [default: you]
-    #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "NAME", value_parser = said)]
     by: Option<String>,
 
     /// Allow more than the cap of the configuration

@@ -16,6 +16,7 @@ use liveops_domain::error::{Exit, Result};
 use liveops_domain::slo::objective::Objective;
 use liveops_domain::status::source::{Outcome as Done, SourceState, Verdict};
 use liveops_domain::text::duration::parse_positive;
+use liveops_domain::text::said;
 use liveops_engine::slo::check::{Checked, Gate, LONGEST, Outcome, check, waive, waived};
 use liveops_engine::slo::load;
 
@@ -40,7 +41,7 @@ pub(crate) struct CheckArgs {
     min_budget: f64,
 
     /// Let what does not pass now pass for a time, for this reason
-    #[arg(long, value_name = "REASON", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "REASON", value_parser = said)]
     waive: Option<String>,
 
     /// How long the waiver holds

@@ -124,3 +124,33 @@ fn an_alert_that_alertmanager_never_got_counts_for_the_gate_and_the_guard() {
     assert_eq!(code, Some(1), "{said}");
     assert!(world.status()["reason"].to_string().contains("alert GameDown"), "{}", world.status());
 }
+
+#[test]
+fn an_alert_of_which_nobody_knows_whether_it_fires_lets_nothing_advance() {
+    let unknown = json!([{"labels": {"alertname": "GameDown"}, "annotations": {}, "state": "NoData", "activeAt": "2026-01-01T00:00:00Z", "value": "1"}]);
+    let fails =
+        json!({"health": "err", "lastError": "many-to-many matching", "lastEvaluation": "2026-01-01T00:00:00Z"});
+    let young = json!({"health": "unknown", "lastEvaluation": "0001-01-01T00:00:00Z"});
+    let other = json!({"health": "ok", "name": "Other", "lastEvaluation": "2026-01-01T00:00:00Z"});
+    for (alerts, odd, want) in [
+        (unknown, json!({"health": "ok", "lastEvaluation": "2026-01-01T00:00:00Z"}), "its state is not known"),
+        (json!([]), fails, "many-to-many matching"),
+        (json!([]), young, "not been evaluated yet"),
+        (json!([]), other, "no rule makes it"),
+    ] {
+        let rules = RULES.replace("'errors > 5%'", "'errors > 5%', 'alert GameDown'");
+        let world = World::ruled(Seen::Good, &format!("{rules}    hold_timeout: 1s\n"));
+        let mut rule = json!({"type": "alerting", "name": "GameDown", "query": "up == 0", "duration": 0, "labels": {},
+            "annotations": {}, "alerts": [], "state": "inactive", "evaluationTime": 0.001});
+        rule.as_object_mut().unwrap().extend(odd.as_object().unwrap().clone());
+        let good = |data: serde_json::Value| Answer::json(json!({"status": "success", "data": data}));
+        world.prometheus.set("GET", "/api/v1/alerts", good(json!({ "alerts": alerts })));
+        let groups = json!({"groups": [{"name": "g", "interval": 15, "rules": [rule]}]});
+        world.prometheus.set("GET", "/api/v1/rules", good(groups));
+        let run = world.start(&[]);
+        assert_eq!(run.code, 1, "{want}: {}{}", run.stdout, run.stderr);
+        assert_eq!(world.weight(), 0.0, "{want}");
+        assert!(world.weights().iter().all(|weight| *weight <= 20.0), "{want}: {:?}", world.weights());
+        assert!(world.status().to_string().contains(want), "{want}: {}", world.status());
+    }
+}

@@ -133,8 +133,11 @@ pub fn recipients(rules: &[Rule], channels: &[(String, Reach)], about: About, se
             continue;
         }
         let is_meant = rule.on.is_empty() || rule.on.contains(&about);
-        if is_meant || (about.begins_anew() && rule.on.contains(&About::Opened)) {
+        if about.calls_somebody() && (is_meant || (about.begins_anew() && rule.on.contains(&About::Opened))) {
             calls.page.extend(rule.page.iter().cloned());
+        } else if is_meant {
+            // That somebody has it, or that it is over, wakes nobody: who was called first is told.
+            calls.tell.extend(rule.page.first().into_iter().flatten().cloned());
         }
         if is_meant {
             calls.tell.extend(rule.tell.iter().cloned());

@@ -16,3 +16,14 @@ pub mod suggest;
 pub mod svg;
 pub mod time;
 pub mod yaml;
+
+/// What a person says in an argument, without the blanks around it.
+///
+/// # Errors
+/// When it says nothing.
+pub fn said(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("it says nothing".to_owned()),
+        text => Ok(text.to_owned()),
+    }
+}

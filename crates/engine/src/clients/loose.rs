@@ -47,18 +47,20 @@ pub fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<DateTime<Utc>>,
     Ok(time.filter(|at| at.timestamp() > 0))
 }
 
-/// A list, entry by entry; none where it is another thing, and `null` is no entry.
+/// A list, entry by entry: `null` is none, and no entry. Of another thing nobody knows what is in it.
 pub fn list<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Value>, D::Error> {
-    Ok(match Value::deserialize(from)? {
-        Value::Array(entries) => entries.into_iter().filter(|entry| !entry.is_null()).collect(),
-        _ => Vec::new(),
-    })
+    match Value::deserialize(from)? {
+        Value::Array(entries) => Ok(entries.into_iter().filter(|entry| !entry.is_null()).collect()),
+        Value::Null => Ok(Vec::new()),
+        _ => Err(serde::de::Error::custom("something else where a list is meant")),
+    }
 }
 
 /// The names in a list, each as text or as an object with a `name`.
 pub fn names<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
     let name = |entry: &Value| entry.as_str().or_else(|| entry.get("name")?.as_str()).map(ToOwned::to_owned);
-    Ok(list(from)?.iter().filter_map(name).collect())
+    let entries = Value::deserialize(from)?;
+    Ok(entries.as_array().into_iter().flatten().filter_map(name).collect())
 }
 
 #[cfg(test)]
@@ -94,6 +96,7 @@ mod tests {
         assert_eq!(odd.names, ["a", "b"]);
         let null = read(r#"{"labels": null, "number": null, "time": null, "list": null, "names": {}, "text": null}"#);
         assert!(null.labels.is_empty() && null.list.is_empty() && null.names.is_empty() && null.text.is_empty());
+        assert!(serde_json::from_str::<Odd>(r#"{"list": "no"}"#).is_err(), "what is no list is not an empty one");
         assert_eq!(read(r#"{"time": "0001-01-01T00:00:00Z"}"#).time, None);
         assert!(read(r#"{"time": "2026-01-15T10:20:00Z"}"#).time.is_some());
     }

@@ -25,6 +25,7 @@ use liveops_domain::rollout::state::Rollout;
 use liveops_domain::text::count::count;
 use liveops_domain::text::duration;
 use liveops_domain::text::duration::human;
+use liveops_domain::text::said;
 use liveops_engine::change::{Changed, Plan as Change};
 use liveops_engine::flag::reason::ChangeReason;
 use liveops_engine::rollout::evidence::EvidenceCollector;
@@ -84,7 +85,7 @@ pub(crate) struct StartArgs {
     rest: Option<Labels>,
 
     /// Why; it stands in the flag's history. Required in a protected environment
-    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "TEXT", value_parser = said)]
     reason: Option<String>,
 
     #[command(flatten)]

@@ -7,6 +7,8 @@ mod tests;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::flag::definition::OURS;
+use crate::flag::document::Document;
 use crate::flag::history::{Revision, drift};
 use crate::text::shell::word;
 
@@ -117,6 +119,18 @@ impl FlagUndo {
     }
 }
 
+/// Are two values the same, but for what liveops itself keeps in them?
+fn is_same(one: Option<&[u8]>, other: Option<&[u8]>) -> bool {
+    let plain = |value: &[u8]| match Document::parse(value) {
+        Ok(mut document) => {
+            document.remove(OURS);
+            document.into_bytes()
+        }
+        Err(_) => value.to_vec(),
+    };
+    one.map(plain) == other.map(plain)
+}
+
 impl FlagNow {
     /// The newest change taken back, or with `to_rev` everything after that revision.
     ///
@@ -137,11 +151,12 @@ impl FlagNow {
         Ok(Restore { to: wanted.after.clone(), ..back })
     }
 
-    /// One revision taken back, if it is the newest and nothing has happened since.
+    /// One revision taken back, if it is the newest, or what has happened since came back to the value that it left: the
+    /// undo of each later change.
     fn back_over(&self, revision: &Revision) -> Result<Restore, Stale> {
         let flag = self.flag.clone();
         let newest = self.history.first().unwrap_or(revision);
-        if newest.op != revision.op {
+        if newest.op != revision.op && !is_same(self.current.as_deref(), revision.after.as_deref()) {
             let by = Box::new(newest.clone());
             return Err(Stale::Changed { flag, by });
         }

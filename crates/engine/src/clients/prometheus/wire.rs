@@ -221,7 +221,7 @@ pub struct RulesWire {
     groups: Vec<Value>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 struct GroupWire {
     #[serde(default, deserialize_with = "loose::text")]
     name: String,
@@ -298,7 +298,15 @@ impl RuleWire {
 impl RulesWire {
     pub fn into_domain(self) -> Vec<Rule> {
         let mut rules = Vec::new();
-        for mut group in each::<GroupWire>(self.groups).filter_map(Result::ok) {
+        for group in each::<GroupWire>(self.groups) {
+            let mut group = match group {
+                Ok(group) => group,
+                Err(Value::Null) => continue,
+                Err(entry) => {
+                    rules.push(RuleWire::odd(&entry).into_domain(&GroupWire::default()));
+                    continue;
+                }
+            };
             let entries = std::mem::take(&mut group.rules);
             let wires = each::<RuleWire>(entries).map(|wire| wire.unwrap_or_else(|entry| RuleWire::odd(&entry)));
             rules.extend(wires.map(|wire| wire.into_domain(&group)));

@@ -49,6 +49,28 @@ fn the_value_of_before_comes_back_if_nobody_touched_it() {
 }
 
 #[test]
+fn one_change_after_the_other_is_taken_back() {
+    let value = |pct: u8, rev: u8| {
+        format!("{{\"percentage\":{pct},\"big\":12345678901234567890,\"_liveops\":{{\"rev\":{rev}}}}}")
+    };
+    let [first, second, third, undone] = [value(10, 1), value(20, 2), value(30, 3), value(20, 4)];
+    let history = [
+        revision("u3", 4, Some(&third), Some(&undone)),
+        revision("c3", 3, Some(&second), Some(&third)),
+        revision("c2", 2, Some(&first), Some(&second)),
+        revision("c1", 1, None, Some(&first)),
+    ];
+    let world = [now(Some(&undone), &history)];
+    let back = undo().decide("c2", &world, true).expect("it has the value that the change left");
+    assert_eq!((back[0].from.as_deref(), back[0].to.as_deref()), (Some(undone.as_bytes()), Some(first.as_bytes())));
+    assert!(matches!(undo().decide("c1", &world, true), Err(Stale::Changed { .. })), "not over what stands in between");
+    // A digest that differs beyond what a float can hold is another value.
+    let other = undone.replace("567890", "567891");
+    let world = [now(Some(&other), &[revision("x", 4, Some(&third), Some(&other)), history[2].clone()])];
+    assert!(matches!(undo().decide("c2", &world, true), Err(Stale::Changed { .. })));
+}
+
+#[test]
 fn what_is_not_known_to_have_happened_is_looked_for_in_the_history() {
     let world = [now(Some("A"), &[revision("c1", 1, None, Some("A"))])];
     assert!(matches!(undo().decide("c9", &world, true), Err(Stale::Forgotten { .. })));
