@@ -133,10 +133,12 @@ pub fn recipients(rules: &[Rule], channels: &[(String, Reach)], about: About, se
             continue;
         }
         let is_meant = rule.on.is_empty() || rule.on.contains(&about);
-        if about.calls_somebody() && (is_meant || (about.begins_anew() && rule.on.contains(&About::Opened))) {
+        // What is over wakes nobody; what calls nobody does so only where a rule names it.
+        let may_wake = about.calls_somebody() || (rule.on.contains(&about) && about != About::Resolved);
+        if may_wake && (is_meant || (about.begins_anew() && rule.on.contains(&About::Opened))) {
             calls.page.extend(rule.page.iter().cloned());
         } else if is_meant {
-            // That somebody has it, or that it is over, wakes nobody: who was called first is told.
+            // Who is called first is told.
             calls.tell.extend(rule.page.first().into_iter().flatten().cloned());
         }
         if is_meant {
@@ -206,6 +208,14 @@ mod tests {
         let worse = recipients(&rules, &channels(), About::Severity, Severity::P1);
         assert_eq!((worse.page.len(), worse.tell.len()), (1, 1), "who is paged for an opening is for what is as bad");
         assert!(recipients(&rules, &channels(), About::Acked, Severity::P1).page.is_empty());
+        let all = [rule(&[], &[], "oncall", "team"), rule(&[About::Handoff], &[], "mail", "team")];
+        let of = |about| recipients(&all, &channels(), about, Severity::P1);
+        assert_eq!(of(About::Opened).page.len(), 1);
+        for about in [About::Acked, About::Mitigated, About::Resolved, About::Note] {
+            assert!(of(about).page.is_empty(), "{about} wakes nobody");
+            assert_eq!(of(about).tell, ["oncall", "team"]);
+        }
+        assert_eq!(of(About::Handoff).page, [["mail".to_owned()]], "but where a rule names it");
         assert!("closed".parse::<About>().is_err());
     }
 }
