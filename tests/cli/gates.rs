@@ -397,6 +397,7 @@ fn a_program_that_hangs_fails_or_talks_nonsense_is_unknown() {
 
 /// A cache in front of Prometheus, or a clock that is off: a value of another time tells nothing of now.
 #[test]
+#[allow(clippy::disallowed_methods, reason = "a signal is as old as the clock says")]
 fn a_value_of_another_time_passes_nothing() {
     let env = TestEnv::new();
     let answer = |at: i64| {

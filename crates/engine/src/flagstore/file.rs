@@ -295,7 +295,7 @@ impl FileFlags {
         // A change that took place and whose writer has not come to the history yet, or never will.
         let mut intent = self.intent()?;
         if let Some(found) = &intent
-            && !(self.took_place(found)? && !self.is_last(found)?)
+            && (!self.took_place(found)? || self.is_last(found)?)
         {
             intent = None;
         }

@@ -120,7 +120,7 @@ impl RuleFile {
                 }
             }
             Err(fault) if !is_erb(text) && !is_unrendered(text) => {
-                self.wrong(&self.path.clone(), fault.place, below, fault.message)
+                self.wrong(&self.path.clone(), fault.place, below, fault.message);
             }
             _ => self.unknown.push(Unknown {
                 id: "A01",
