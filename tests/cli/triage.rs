@@ -76,7 +76,7 @@ fn it_looks_by_itself_and_ends_with_what_may_help() {
     let impact = json["data"]["items"][0]["evidence"][0].as_str().unwrap();
     assert_eq!(impact, "CRITICAL tick: 50 ms (eu 50 ms, us 10 ms), only in eu");
     let ways = json["data"]["mitigations"].to_string();
-    assert!(ways.contains("liveops scale game --replicas N"), "{ways}");
+    assert!(!ways.contains("liveops scale"), "nothing is to be filled in: {ways}");
     let screen = env.run(["triage", "--non-interactive"]).expect_code(1);
     assert!(screen.stdout.contains("what may help"), "{}", screen.stdout);
     assert!(screen.stdout.contains("liveops incident open --sev p2"), "{}", screen.stdout);

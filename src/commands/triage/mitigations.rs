@@ -15,7 +15,7 @@ use liveops_domain::status::Readings;
 use liveops_domain::status::health::ServiceState;
 use liveops_domain::text::shell::words;
 use liveops_domain::triage::MITIGATED;
-use liveops_domain::triage::mitigation::{Mitigation, MitigationFacts};
+use liveops_domain::triage::mitigation::{Mitigation, MitigationFacts, Workload};
 use liveops_engine::change::{Changed, Done, Plan};
 use liveops_engine::clients::shell;
 use liveops_engine::clients::shell::Script;
@@ -50,7 +50,6 @@ pub(super) async fn mitigations(facts: &TriageFacts<'_>) -> Result<Vec<Mitigatio
     let kubectl = liveops_engine::session::kubectl(cx).ok();
     let kubectl = kubectl.map(|kubectl| kubectl.by_hand("").trim_end().to_owned());
     let name = named.or_else(|| service.map(|one| one.name.clone()));
-    let name = name.unwrap_or_else(|| "SERVICE".into());
     let rollouts = gathered.map_or_else(Vec::new, |gathered| {
         let rows = gathered.rollouts.under_way();
         rows.map(|row| (row.service.clone(), format!("{}, {} %", row.state(), row.weight))).collect()
@@ -59,10 +58,10 @@ pub(super) async fn mitigations(facts: &TriageFacts<'_>) -> Result<Vec<Mitigatio
         suspects: &history.suspects,
         recent: &history.changes,
         rollouts,
-        service: &name,
+        service: name.as_deref(),
         rolls_out: service.is_some_and(|one| one.rollout.is_some()),
-        replicas: match (&kubectl, service) {
-            (Some(_), Some(service)) => replicas(cx, service).await,
+        workload: match (&kubectl, service) {
+            (Some(_), Some(service)) => workload(cx, service).await,
             _ => None,
         },
         kubectl,
@@ -88,10 +87,9 @@ fn hurt(cx: &Session, readings: &Readings, history: &History) -> Option<String> 
     down.or_else(measured).or_else(alerted).or_else(suspected)
 }
 
-async fn replicas(cx: &Session, service: &Service) -> Option<u64> {
+async fn workload(cx: &Session, service: &Service) -> Option<Workload> {
     let size = Fleet::of(cx).ok()?.size(service).await.ok()?;
-    // Where an autoscaler holds the size, another one would be taken back at once.
-    size.autoscaler.is_none().then_some(size.replicas)
+    Some(Workload { deployment: size.deployment, replicas: size.replicas, bounds: size.autoscaler })
 }
 
 /// The runbooks that are written: of the incident's alert, then those that help with anything.
@@ -104,21 +102,21 @@ fn runbooks(facts: &TriageFacts<'_>, looked: bool) -> Vec<String> {
     wanted.filter(|name| looked && library.find(name).is_ok_and(|book| !book.filed.book.steps.is_empty())).collect()
 }
 
-/// Offers to run the mitigations that are whole, one after the other, through the normal confirmation of each.
+/// Offers to run the mitigations, one after the other, through the normal confirmation of each.
 pub(crate) async fn offer(all: &[Mitigation], plain: bool, log: &TriageLog, cx: &Context) -> Result<()> {
-    let ready: Vec<&Mitigation> = all.iter().filter(|one| one.ready).take(8).collect();
-    if ready.is_empty() || cx.is_read_only()? {
+    let offered = &all[..all.len().min(8)];
+    if offered.is_empty() || cx.is_read_only()? {
         return Ok(());
     }
     let mut labels = vec!["none of them now".to_owned()];
-    labels.extend(ready.iter().map(|one| one.command.clone()));
+    labels.extend(offered.iter().map(|one| one.command.clone()));
     let chosen = if plain {
         numbered(&labels, cx)?
     } else {
         let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
         prompt::choose("run one of them?", &labels)?
     };
-    let Some(one) = chosen.checked_sub(1).and_then(|place| ready.get(place)) else {
+    let Some(one) = chosen.checked_sub(1).and_then(|place| offered.get(place)) else {
         return Ok(());
     };
     let ran = run(one, cx).await;

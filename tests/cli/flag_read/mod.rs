@@ -144,7 +144,7 @@ fn without_any_flag_there_is_a_next_step() {
         run.stdout
     );
     let run = env.run(["flag", "get", "x"]).expect_code(2);
-    assert!(run.stderr.contains("hint: there is no flag at all yet"), "{}", run.stderr);
+    assert!(run.stderr.contains("hint: there is no flag yet; `liveops flag set NAME"), "{}", run.stderr);
 }
 
 #[test]

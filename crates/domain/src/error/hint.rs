@@ -22,13 +22,32 @@ pub fn not_found(what: &str, name: &str, candidates: &[String]) -> String {
     let near = nearest(name, candidates.iter().map(String::as_str));
     match (near, candidates.len()) {
         (Some(near), _) => format!("did you mean `{near}`?"),
-        (None, 0) => format!("there is no {what} at all yet"),
+        (None, 0) => first(what).map_or_else(
+            || format!("there is no {what} yet"),
+            |way| format!("there is no {what} yet; {way}"),
+        ),
         (None, n) => {
             let shown: Vec<String> = candidates.iter().take(8).map(|name| format!("`{name}`")).collect();
             let more = if n > 8 { format!(" and {} more", n - 8) } else { String::new() };
             format!("there is {}{more}", shown.join(", "))
         }
     }
+}
+
+/// How one comes to the first of a kind.
+fn first(what: &str) -> Option<&'static str> {
+    Some(match what {
+        "runbook" => "`liveops runbook list` shows those that are ready to be written",
+        "incident" => "`liveops incident open --sev p2` begins one",
+        "flag" => "`liveops flag set NAME --pct 10 --create --dry-run` shows the first",
+        "service" => "`services` in liveops.yaml lists them; `liveops init` writes one",
+        "KPI" => "`kpis` in liveops.yaml lists them; `liveops init` writes some",
+        "SLO" => "`slos` in liveops.yaml lists them; docs/slo.md has examples",
+        "policy" => "`policies` in liveops.yaml lists them; docs/rollouts.md has examples",
+        "past rollout" => "`liveops rollout status` shows what is under way",
+        "silence" => "`liveops silence list --all` shows those that have expired",
+        _ => return None,
+    })
 }
 
 /// What an HTTP status mostly means.
@@ -55,6 +74,9 @@ mod tests {
         let known = ["game-backend".to_owned(), "lobby".to_owned()];
         let hint = not_found("service", "game-backnd", &known);
         assert_eq!(hint, "did you mean `game-backend`?");
+        let hint = not_found("runbook", "x", &[]);
+        assert_eq!(hint, "there is no runbook yet; `liveops runbook list` shows those that are ready to be written");
+        assert_eq!(not_found("file", "x", &[]), "there is no file yet");
     }
 
     #[test]

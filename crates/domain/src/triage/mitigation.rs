@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::change::timeline::rank::Suspect;
 use crate::change::timeline::{Change, Kind};
+use crate::kubernetes::autoscaler::Bounds;
 use crate::text::shell::word;
 
 /// Something that can be done about it.
@@ -11,10 +12,8 @@ use crate::text::shell::word;
 pub struct Mitigation {
     pub title: String,
     pub why: String,
-    /// What to type.
+    /// What to type; it runs as it stands.
     pub command: String,
-    /// Nothing is left to fill in.
-    pub ready: bool,
     /// 0 to 1, the best first.
     pub score: f64,
 }
@@ -28,18 +27,27 @@ pub struct MitigationFacts<'a> {
     pub recent: &'a [Change],
     /// Rollouts under way: the service, and where they stand.
     pub rollouts: Vec<(String, String)>,
-    /// The service that is in trouble.
-    pub service: &'a str,
+    /// The service that is in trouble, where one is known to be.
+    pub service: Option<&'a str>,
     /// liveops rolls this service out, so it can take a version back.
     pub rolls_out: bool,
     /// `kubectl` with its context and namespace; none without Kubernetes.
     pub kubectl: Option<String>,
-    /// Replicas, where they are known.
-    pub replicas: Option<u64>,
+    /// The service's Deployment, where the cluster was asked for it.
+    pub workload: Option<Workload>,
     /// Figures of load that are out of bounds, in words.
     pub load: Vec<String>,
     /// Runbooks that there are for it: of the alert first.
     pub runbooks: Vec<String>,
+}
+
+/// What runs a service, and what decides its size.
+#[derive(Debug)]
+pub struct Workload {
+    pub deployment: String,
+    pub replicas: u64,
+    /// Those of its autoscaler, if it has one.
+    pub bounds: Option<Bounds>,
 }
 
 impl MitigationFacts<'_> {
@@ -71,8 +79,10 @@ impl MitigationFacts<'_> {
                 add(&mut found, title(change), change.what.clone(), command, 0.15);
             }
         }
-        self.scale_out(&mut found);
-        self.restart(&mut found);
+        if let (Some(service), Some(workload)) = (self.service, &self.workload) {
+            self.scale_out(service, workload, &mut found);
+            self.restart(workload, &mut found);
+        }
         for (place, name) in self.runbooks.iter().enumerate() {
             let score = if place == 0 { 0.3 } else { 0.07 };
             let why = "its steps are written down, and each is asked for".to_owned();
@@ -83,30 +93,31 @@ impl MitigationFacts<'_> {
         found
     }
 
-    /// Half as many again; what is not known is left to fill in.
-    fn scale_out(&self, found: &mut Vec<Mitigation>) {
-        let replicas = self.replicas.filter(|replicas| *replicas > 0);
+    /// Half as many again; of an autoscaler that is at its upper bound, half of that more. One that is below it still
+    /// decides by itself.
+    fn scale_out(&self, service: &str, workload: &Workload, found: &mut Vec<Mitigation>) {
+        let more = |now: u64| now.saturating_add(now.div_ceil(2));
+        let now = workload.replicas;
+        let (title, option, size) = match &workload.bounds {
+            None => ("scale out", "--replicas", format!("now {now}")),
+            Some(bounds) if now >= bounds.max => ("raise what the autoscaler may take", "--max", format!("at its {now}")),
+            Some(_) => return,
+        };
+        if now == 0 {
+            return;
+        }
         let (score, why) = if self.load.is_empty() {
-            let why = "helps when load is the cause, and harms little when it is not";
-            (0.1, why.to_owned())
+            (0.1, "helps when load is the cause, and harms little when it is not".to_owned())
         } else {
             (0.5, self.load.join("; "))
         };
-        let service = word(self.service);
-        let (count, ready) = match replicas {
-            Some(now) => (now.saturating_add(now.div_ceil(2)).to_string(), true),
-            None => ("N".to_owned(), false),
-        };
-        let now = replicas.map_or_else(String::new, |now| format!(" (now {now})"));
-        add(found, "scale out", format!("{why}{now}"), format!("liveops scale {service} --replicas {count}"), score);
-        if let Some(last) = found.last_mut().filter(|last| last.title == "scale out") {
-            last.ready = ready;
-        }
+        let command = format!("liveops scale {} {option} {}", word(service), more(now));
+        add(found, title, format!("{why} ({size})"), command, score);
     }
 
-    fn restart(&self, found: &mut Vec<Mitigation>) {
+    fn restart(&self, workload: &Workload, found: &mut Vec<Mitigation>) {
         if let Some(kubectl) = &self.kubectl {
-            let command = format!("{kubectl} rollout restart deployment/{}", word(self.service));
+            let command = format!("{kubectl} rollout restart deployment/{}", word(&workload.deployment));
             let why = "helps when a process is stuck; its matches are lost unless it drains";
             add(found, "restart the pods one by one", why.into(), command, 0.05);
         }
@@ -122,17 +133,19 @@ impl MitigationFacts<'_> {
             });
         }
         let service = service.filter(|_| change.kind == Kind::Deploy)?;
-        if self.rolls_out && service == self.service {
+        let is_this = self.service == Some(service);
+        if self.rolls_out && is_this {
             return Some(format!("liveops rollout undo {}", word(service)));
         }
         let kubectl = self.kubectl.as_deref()?;
-        Some(format!("{kubectl} rollout undo deployment/{}", word(service)))
+        let named = self.workload.as_ref().filter(|_| is_this).map_or(service, |known| &known.deployment);
+        Some(format!("{kubectl} rollout undo deployment/{}", word(named)))
     }
 }
 
 fn add(found: &mut Vec<Mitigation>, title: &str, why: String, command: String, score: f64) {
     if found.iter().all(|known| known.command != command) {
-        found.push(Mitigation { title: title.to_owned(), why, command, ready: true, score });
+        found.push(Mitigation { title: title.to_owned(), why, command, score });
     }
 }
 
@@ -179,10 +192,11 @@ mod tests {
             suspect(Kind::Flag, 0.75, Some("liveops flag kill a")),
         ];
         let mut facts =
-            MitigationFacts { suspects: &suspects, service: "game", rolls_out: true, ..MitigationFacts::default() };
+            MitigationFacts { suspects: &suspects, service: Some("game"), rolls_out: true, ..MitigationFacts::default() };
         assert_eq!(
             commands(&facts),
-            ["liveops flag kill a", "liveops rollout undo game", "liveops scale game --replicas N"]
+            ["liveops flag kill a", "liveops rollout undo game"],
+            "of what is not known, nothing is proposed"
         );
         facts.rollouts = vec![("game".into(), "canary at 10 %".into())];
         assert_eq!(commands(&facts)[0], "liveops rollout abort game");
@@ -193,9 +207,9 @@ mod tests {
         let suspects = [suspect(Kind::Deploy, 0.8, Some("kubectl rollout undo deployment/game"))];
         let facts = MitigationFacts {
             suspects: &suspects,
-            service: "game",
+            service: Some("game"),
             kubectl: Some("kubectl --context=eu".into()),
-            replicas: Some(3),
+            workload: Some(Workload { deployment: "game-eu".into(), replicas: 3, bounds: None }),
             load: vec!["cpu is 93 %".into()],
             ..MitigationFacts::default()
         };
@@ -204,11 +218,24 @@ mod tests {
             [
                 "kubectl --context=eu rollout undo deployment/game",
                 "liveops scale game --replicas 5",
-                "kubectl --context=eu rollout restart deployment/game"
+                "kubectl --context=eu rollout restart deployment/game-eu"
             ]
         );
-        assert!(facts.mitigations().iter().all(|one| one.ready));
-        let none = MitigationFacts { service: "game", ..MitigationFacts::default() };
-        assert!(!none.mitigations()[0].ready, "how many is not known");
+    }
+
+    #[test]
+    fn an_autoscaler_decides_until_it_may_not() {
+        let sized = |replicas| MitigationFacts {
+            service: Some("game"),
+            workload: Some(Workload {
+                deployment: "game".into(),
+                replicas,
+                bounds: Some(Bounds { name: "game".into(), min: 2, max: 4 }),
+            }),
+            ..MitigationFacts::default()
+        };
+        assert_eq!(commands(&sized(3)), [""; 0]);
+        assert_eq!(commands(&sized(4)), ["liveops scale game --max 6"]);
+        assert_eq!(commands(&sized(0)), [""; 0]);
     }
 }

@@ -10,7 +10,6 @@ use crate::rollout::evidence::EvidenceScope;
 use crate::rollout::state_store::{StateStore, StoredRollout, open as stores};
 use crate::rollout::target::{Notice, TrafficTarget, open as targets};
 use crate::session::Session;
-use crate::session::lookup::named;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::rollout::exposure::Reading;
 use liveops_domain::rollout::plan::{FLAG, Rules};
@@ -86,6 +85,9 @@ pub fn words(target: &str, verb: &str, name: &str) -> String {
     }
 }
 
+/// What makes a service one that can be rolled out.
+const HOW: &str = "say how its traffic is split: `services[].rollout.traffic` in liveops.yaml; docs/rollouts.md has examples";
+
 /// The services that have a `rollout` section.
 pub fn candidates(cx: &Session) -> Result<Vec<&Service>> {
     let services = &cx.config()?.settings.services;
@@ -100,14 +102,17 @@ pub fn choose<'a>(cx: &'a Session, name: Option<&str>) -> Result<&'a Service> {
     let found = candidates(cx)?;
     let names: Vec<&str> = found.iter().map(|service| service.name.as_str()).collect();
     if let Some(name) = name {
-        return named("service with a `rollout` section", name, found, |service| &service.name);
+        let service = cx.service(name)?;
+        return found.into_iter().find(|one| one.name == service.name).ok_or_else(|| {
+            Error::usage(format!("service `{name}` has no `rollout` section"), HOW)
+        });
     }
     match found.as_slice() {
         [only] => Ok(only),
         [] => Err(Error::Unconfigured {
             what: "rollout",
             environment: cx.environment()?.to_owned(),
-            hint: "say how a service's traffic is split: `rollout.traffic` of it in liveops.yaml".into(),
+            hint: HOW.into(),
         }),
         several if cx.ask.can_ask() && !cx.choices.yes => {
             let index = cx.ask.choose("which service?", &names)?;

@@ -124,12 +124,14 @@ impl Http {
 
     async fn attempts(&self, target: &Target, request: &Request) -> Result<Answer> {
         // One deadline for the call, tries and pauses included.
-        let own = Instant::now() + self.call;
-        let until = if request.insistent { own } else { own.min(self.deadline()) };
+        let now = Instant::now();
+        let until = if request.insistent { now + self.call } else { (now + self.call).min(self.deadline()) };
+        // A call that comes when the command's time is over has waited that long.
+        let began = if until > now { now } else { until - self.command };
         let mut pause = FIRST_PAUSE;
         let mut attempt = 1;
         loop {
-            let done = self.once(target, request, until).await;
+            let done = self.once(target, request, began, until).await;
             if attempt >= request.effort.attempts() || !is_passing(&done) {
                 return done;
             }
@@ -143,22 +145,22 @@ impl Http {
         }
     }
 
-    async fn once(&self, target: &Target, request: &Request, until: Instant) -> Result<Answer> {
+    async fn once(&self, target: &Target, request: &Request, began: Instant, until: Instant) -> Result<Answer> {
         let mut url = target.join(&request.path);
         if !request.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&request.query);
         }
         let shown = target.show(&url);
-        let began = Instant::now();
+        let sent_at = Instant::now();
         let late = || Error::Timeout { system: target.system.clone(), url: shown.clone(), after: began.elapsed() };
         let sent = timeout_at(until, self.exchange(target, request, url, &shown)).await;
         let done = sent.unwrap_or_else(|_| Err(late()));
         match &done {
             Ok(answer) => {
-                tracing::info!(method = %request.method, url = %shown, status = answer.status, ms = began.elapsed().as_millis(), bytes = answer.body.len());
+                tracing::info!(method = %request.method, url = %shown, status = answer.status, ms = sent_at.elapsed().as_millis(), bytes = answer.body.len());
             }
             Err(error) => {
-                tracing::info!(method = %request.method, url = %shown, ms = began.elapsed().as_millis(), %error);
+                tracing::info!(method = %request.method, url = %shown, ms = sent_at.elapsed().as_millis(), %error);
             }
         }
         done
