@@ -255,12 +255,14 @@ fn liveops_own_house_is_looked_at() {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "a signal is as old as the clock says")]
 fn signals_are_judged_by_what_prometheus_says_and_no_data_is_unknown() {
     let env = TestEnv::new();
-    let stub = Stub::new().on_fn("POST", "/api/v1/query", |request| {
+    let now = chrono::Utc::now().timestamp();
+    let stub = Stub::new().on_fn("POST", "/api/v1/query", move |request| {
         let asked = String::from_utf8_lossy(&request.body).into_owned();
         let result = match asked.contains("logins") {
-            true => serde_json::json!([{ "metric": {}, "value": [1_700_000_000.0, "12"] }]),
+            true => serde_json::json!([{ "metric": {}, "value": [now, "12"] }]),
             false => serde_json::json!([]),
         };
         Answer::json(serde_json::json!({ "status": "success", "data": { "resultType": "vector", "result": result } }))

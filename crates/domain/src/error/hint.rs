@@ -22,10 +22,8 @@ pub fn not_found(what: &str, name: &str, candidates: &[String]) -> String {
     let near = nearest(name, candidates.iter().map(String::as_str));
     match (near, candidates.len()) {
         (Some(near), _) => format!("did you mean `{near}`?"),
-        (None, 0) => first(what).map_or_else(
-            || format!("there is no {what} yet"),
-            |way| format!("there is no {what} yet; {way}"),
-        ),
+        (None, 0) => first(what)
+            .map_or_else(|| format!("there is no {what} yet"), |way| format!("there is no {what} yet; {way}")),
         (None, n) => {
             let shown: Vec<String> = candidates.iter().take(8).map(|name| format!("`{name}`")).collect();
             let more = if n > 8 { format!(" and {} more", n - 8) } else { String::new() };

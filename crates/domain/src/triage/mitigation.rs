@@ -100,7 +100,9 @@ impl MitigationFacts<'_> {
         let now = workload.replicas;
         let (title, option, size) = match &workload.bounds {
             None => ("scale out", "--replicas", format!("now {now}")),
-            Some(bounds) if now >= bounds.max => ("raise what the autoscaler may take", "--max", format!("at its {now}")),
+            Some(bounds) if now >= bounds.max => {
+                ("raise what the autoscaler may take", "--max", format!("at its {now}"))
+            }
             Some(_) => return,
         };
         if now == 0 {
@@ -191,8 +193,12 @@ mod tests {
             suspect(Kind::Flag, 0.75, Some("liveops flag kill a")),
             suspect(Kind::Flag, 0.75, Some("liveops flag kill a")),
         ];
-        let mut facts =
-            MitigationFacts { suspects: &suspects, service: Some("game"), rolls_out: true, ..MitigationFacts::default() };
+        let mut facts = MitigationFacts {
+            suspects: &suspects,
+            service: Some("game"),
+            rolls_out: true,
+            ..MitigationFacts::default()
+        };
         assert_eq!(
             commands(&facts),
             ["liveops flag kill a", "liveops rollout undo game"],

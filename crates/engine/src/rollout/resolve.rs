@@ -86,7 +86,8 @@ pub fn words(target: &str, verb: &str, name: &str) -> String {
 }
 
 /// What makes a service one that can be rolled out.
-const HOW: &str = "say how its traffic is split: `services[].rollout.traffic` in liveops.yaml; docs/rollouts.md has examples";
+const HOW: &str =
+    "say how its traffic is split: `services[].rollout.traffic` in liveops.yaml; docs/rollouts.md has examples";
 
 /// The services that have a `rollout` section.
 pub fn candidates(cx: &Session) -> Result<Vec<&Service>> {
@@ -103,17 +104,14 @@ pub fn choose<'a>(cx: &'a Session, name: Option<&str>) -> Result<&'a Service> {
     let names: Vec<&str> = found.iter().map(|service| service.name.as_str()).collect();
     if let Some(name) = name {
         let service = cx.service(name)?;
-        return found.into_iter().find(|one| one.name == service.name).ok_or_else(|| {
-            Error::usage(format!("service `{name}` has no `rollout` section"), HOW)
-        });
+        return found
+            .into_iter()
+            .find(|one| one.name == service.name)
+            .ok_or_else(|| Error::usage(format!("service `{name}` has no `rollout` section"), HOW));
     }
     match found.as_slice() {
         [only] => Ok(only),
-        [] => Err(Error::Unconfigured {
-            what: "rollout",
-            environment: cx.environment()?.to_owned(),
-            hint: HOW.into(),
-        }),
+        [] => Err(Error::Unconfigured { what: "rollout", environment: cx.environment()?.to_owned(), hint: HOW.into() }),
         several if cx.ask.can_ask() && !cx.choices.yes => {
             let index = cx.ask.choose("which service?", &names)?;
             several.get(index).copied().ok_or_else(|| Error::internal("a choice that was not offered"))
