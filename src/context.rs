@@ -14,6 +14,7 @@ use futures_util::future::LocalBoxFuture;
 use liveops_domain::error::Result;
 use liveops_engine::change::confirmed::Confirmed;
 use liveops_engine::change::{Changed, Done, Plan};
+use liveops_engine::incident::resolve::environment_of;
 use liveops_engine::session::Session;
 use serde::Serialize;
 
@@ -66,10 +67,18 @@ impl Context {
     }
 
     /// As [`Session::in_environment`].
-    pub(crate) fn in_environment(&self, name: &str) -> Self {
+    fn in_environment(&self, name: &str) -> Self {
         let session = self.session.in_environment(name);
         let output = Rc::new(self.output.again().repeating(session.repeat().clone()));
         Self { session, output, grammar: self.grammar }
+    }
+
+    /// The same context in the environment of the incident that is named, where that is another one.
+    pub(crate) fn where_incident(&self, named: Option<&str>) -> Result<Option<Self>> {
+        Ok(match named {
+            Some(named) => environment_of(self, named)?.map(|name| self.in_environment(&name)),
+            None => None,
+        })
     }
 
     /// As [`Session::typed`].

@@ -314,6 +314,7 @@ fn execute(command: cli::Command, cx: &Context) -> Result<u8> {
                     }
                 } else if cx.interrupts.is_held() {
                     cx.output.note("finishing the change that has begun; once more to stop at once");
+                    cx.interrupts.end(code);
                     tokio::select! {
                         done = &mut work => done,
                         () = cx.interrupts.free() => Err(Error::Interrupted { code }),

@@ -65,7 +65,8 @@ impl EnvCompleter for Shell {
         }
         let typed = args.get(index).cloned().unwrap_or_default();
         super::begin(args.clone());
-        let found = narrowed(complete(command, args, index, here)?, &typed.to_string_lossy());
+        let mut found = narrowed(complete(command, args, index, here)?, &typed.to_string_lossy());
+        found.retain(|one| is_plain(&one.get_value().to_string_lossy()));
         let between = variable("_CLAP_IFS").unwrap_or_else(|| "\n".into());
         let lines: Vec<String> = found.iter().map(|candidate| self.line(candidate)).collect();
         buf.write_all(lines.join(&between).as_bytes())
@@ -87,6 +88,11 @@ impl Shell {
             _ => value,
         }
     }
+}
+
+/// Names come from files of others: what a shell would read as more than a word is not put onto its line.
+fn is_plain(value: &str) -> bool {
+    value.chars().all(|c| c.is_alphanumeric() || "-_.:/@+=%, ".contains(c))
 }
 
 /// Where nothing is typed yet and a name or a verb can follow, options are not what is looked for.

@@ -137,6 +137,22 @@ fn tab(env: &TestEnv, words: &[&str]) -> Vec<String> {
 }
 
 #[test]
+fn what_a_shell_would_run_is_not_offered() {
+    let env = TestEnv::new();
+    env.write(
+        "liveops.yaml",
+        "version: 1\nenvironments: { prod: {} }\nservices:\n  - { name: lobby, health: { url: \"http://127.0.0.1:1\" } }\n",
+    );
+    env.write("flags.json", "{\"f`touch${IFS}P`\": {\"enabled\": true}, \"fine\": {\"enabled\": true}}");
+    env.write("docs/runbooks/r$(touch P).md", "# r\n");
+    env.write("docs/runbooks/plain.md", "# plain\n");
+    for words in [&["status", "--service", ""][..], &["flag", "get", ""], &["runbook", "show", ""]] {
+        let found = tab(&env, words);
+        assert!(!found.is_empty() && found.iter().all(|one| !one.contains(['$', '`', '('])), "{words:?}: {found:?}");
+    }
+}
+
+#[test]
 fn tab_offers_commands_options_and_the_names_of_the_configuration() {
     let env = TestEnv::new();
     env.write(

@@ -123,6 +123,25 @@ fn an_incident_keeps_its_environment_whatever_the_default_is() {
     assert!(other.stderr.contains("is an incident of `staging`, not of `prod`"), "{}", other.stderr);
     let none = env.run(["incident", "resolve"]).expect_code(2);
     assert!(none.stderr.contains(&format!("{ID} is open in `staging`")), "{}", none.stderr);
+    assert!(none.stderr.contains(&format!("`liveops incident resolve -i {ID}`")), "{}", none.stderr);
+    // What looks at it looks where it is.
+    let triage = env.run(["triage", "--incident", ID, "--non-interactive", "-o", "json"]).json();
+    assert_eq!(triage["environment"], "staging");
+    let written = env.run(["postmortem", "new", ID, "-o", "json"]).json();
+    assert_eq!(written["environment"], "staging");
+    let other = env.run(["-e", "prod", "triage", "--incident", ID, "--non-interactive"]).expect_code(2);
+    assert!(other.stderr.contains("is an incident of `staging`, not of `prod`"), "{}", other.stderr);
+}
+
+#[test]
+fn an_incidents_id_is_no_text_of_a_step() {
+    let env = fixed();
+    env.run(OPEN).expect_code(0);
+    for verb in ["note", "resolve", "mitigate", "reopen", "handoff"] {
+        let run = env.run(["incident", verb, "2026-01-15-p2-another"]).expect_code(2);
+        assert!(run.stderr.contains("`-i 2026-01-15-p2-another` names the incident"), "{verb}: {}", run.stderr);
+    }
+    env.run(["incident", "note", "2026-01-15-p2-another has the same cause"]).expect_code(0);
 }
 
 #[test]
@@ -266,7 +285,8 @@ fn nothing_that_is_dead_hinders_an_incident() {
         env.run(["incident", "note", "looking"]).expect_code(0);
         env.run(["incident", "mitigate", "restarted"]).expect_code(0);
         let run = env.run(["incident", "resolve", "over"]).expect_code(0);
-        assert!(run.stdout.contains("recovery unknown"), "{}", run.stdout);
+        let said = if config.contains("health") { "NOT RECOVERED: game is down" } else { "recovery unknown" };
+        assert!(run.stdout.contains(said), "{}", run.stdout);
         assert_eq!(show(&env, ID)["incident"]["phase"], "resolved");
     }
     let env = fixed();

@@ -162,3 +162,27 @@ fn a_change_whose_report_cannot_be_written_is_half_done() {
     let output = env.bare(["flag", "list"]).stdout(full()).output().unwrap();
     assert_eq!(output.status.code(), Some(3));
 }
+
+/// A runbook without questions: what is under way comes to its end, and nothing else begins.
+#[test]
+fn a_signal_in_a_step_is_the_end_of_the_run_and_it_can_be_resumed() {
+    let env = world();
+    env.write(
+        "docs/runbooks/two.md",
+        "# two\n\n```sh liveops step=\"one\"\ntouch ONE; until [ -e GO ]; do :; done\n```\n\n```sh liveops step=\"two\"\ntouch TWO\n```\n",
+    );
+    let mut child = env.bare(["runbook", "run", "two", "--yes"]).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    until("the first step", LIMIT, || env.path().join("ONE").exists().then_some(()));
+    signal(child.id(), "TERM");
+    let mut said = String::new();
+    let mut stderr = std::io::BufReader::new(child.stderr.take().unwrap());
+    while !said.contains("finishing the change") {
+        assert_ne!(std::io::BufRead::read_line(&mut stderr, &mut said).unwrap(), 0, "{said}");
+    }
+    env.write("GO", "");
+    let code = until("the end", LIMIT, || child.try_wait().unwrap()).code();
+    assert_eq!(code, Some(143), "{said}");
+    assert!(!env.path().join("TWO").exists());
+    env.run(["runbook", "run", "two", "--resume", "--yes"]).expect_code(0);
+    assert!(env.path().join("TWO").exists());
+}

@@ -393,3 +393,25 @@ fn a_password_on_the_command_line_works_is_warned_about_and_not_shown() {
         assert!(!format!("{}{}", run.stdout, run.stderr).contains(CANARY));
     }
 }
+
+#[test]
+fn a_key_of_the_user_is_used_for_a_project_only_when_it_may_be() {
+    let env = TestEnv::new();
+    let key = env.root().join("me.key");
+    fs::write(&key, "x").unwrap();
+    env.write("mine.pem", "x");
+    env.write(
+        "liveops.yaml",
+        format!(
+            "version: 1\nenvironments: {{ a: {{ flags: {{ url: 'rediss://127.0.0.1:1', cert: mine.pem, key_file: {} }} }} }}\n",
+            key.display()
+        ),
+    );
+    let wishes = env.run(["config", "trust", "--dry-run"]);
+    assert!(wishes.stdout.contains("use the key of your certificate for Redis"), "{}{}", wishes.stdout, wishes.stderr);
+    let refused = env.run(["flag", "list"]);
+    assert!(refused.stderr.contains("is not trusted"), "{}", refused.stderr);
+    env.run(["config", "trust", "--yes"]).expect_code(0);
+    let asked = env.run(["flag", "list"]);
+    assert!(!asked.stderr.contains("is not trusted"), "{}", asked.stderr);
+}

@@ -149,3 +149,24 @@ fn what_cannot_be_undone_says_why_and_what_to_do_instead() {
     let shown = env.run(["audit", "show", id(&second)]).expect_code(0);
     assert!(shown.stdout.contains("cannot be undone: a page"), "{}", shown.stdout);
 }
+
+#[test]
+fn what_has_ended_by_itself_does_not_hide_the_change_before_it() {
+    let stub = world();
+    let env = stub.env();
+    env.write("flags.json", r#"{"a": {"enabled": true, "percentage": 10, "defaultValue": true}}"#);
+    change(&env, &["flag", "set", "a", "--pct", "20"]);
+    let added = add(&env);
+    change(&env, &["silence", "expire", added["result"]["silence"].as_str().unwrap()]);
+    // The end is undone; what it undid stands again, and ends again by somebody else.
+    let again = change(&env, &["undo"]);
+    change(&env, &["silence", "expire", again["result"]["silence"].as_str().unwrap()]);
+    env.run(["undo", added["id"].as_str().unwrap(), "--yes"]).expect_code(4);
+    for _ in 0..3 {
+        if env.run(["undo", "--yes"]).code != 0 {
+            break;
+        }
+    }
+    let flags = std::fs::read_to_string(env.path().join("flags.json")).unwrap();
+    assert!(flags.contains("10"), "{flags}");
+}

@@ -8,6 +8,8 @@ use tokio::sync::Notify;
 #[derive(Debug, Default)]
 pub struct Interrupts {
     held: Cell<usize>,
+    /// The signal after which no other change begins.
+    ending: Cell<Option<u8>>,
     released: Notify,
     /// What to say at a second interrupt, while somebody takes the first one to himself.
     claimed: RefCell<Option<String>>,
@@ -19,6 +21,16 @@ impl Interrupts {
     /// A change begins.
     pub fn hold(&self) {
         self.held.set(self.held.get() + 1);
+    }
+
+    /// The change under way is the last one.
+    pub fn end(&self, code: u8) {
+        self.ending.set(Some(code));
+    }
+
+    /// The signal that came while a change was under way; a part of that change is none that begins.
+    pub fn ending(&self) -> Option<u8> {
+        self.ending.get().filter(|_| !self.is_held())
     }
 
     /// It is over.

@@ -3,9 +3,9 @@
 use chrono::{DateTime, Utc};
 use clap::Args;
 
-use crate::commands::incident::WhichIncident;
 use crate::commands::incident::changed::{record, with_reason};
 use crate::commands::incident::view::times;
+use crate::commands::incident::{WhichIncident, told};
 use crate::context::Context;
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::incident::event::HandedOff;
@@ -24,7 +24,7 @@ use liveops_engine::incident::record::IncidentStep;
   liveops incident handoff bob --note \"watch the queue in us\"")]
 pub(super) struct HandoffArgs {
     /// Who takes over
-    #[arg(value_name = "PERSON", value_parser = said)]
+    #[arg(value_name = "PERSON", value_parser = told)]
     to: String,
 
     #[command(flatten)]

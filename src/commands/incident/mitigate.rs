@@ -2,13 +2,12 @@
 
 use clap::Args;
 
-use crate::commands::incident::WhichIncident;
 use crate::commands::incident::changed::{record, with_reason};
+use crate::commands::incident::{WhichIncident, told};
 use crate::context::Context;
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::incident::event::PhaseChanged;
 use liveops_domain::incident::transition::Action;
-use liveops_domain::text::said;
 use liveops_engine::incident::record::{IncidentStep, occurred};
 
 /// Say that users are well again
@@ -20,7 +19,7 @@ use liveops_engine::incident::record::{IncidentStep, occurred};
   liveops incident mitigate \"flag new_matchmaking off\" --at \"10m ago\"")]
 pub(super) struct MitigateArgs {
     /// What helped
-    #[arg(value_name = "TEXT", value_parser = said)]
+    #[arg(value_name = "TEXT", value_parser = told)]
     text: Option<String>,
 
     #[command(flatten)]

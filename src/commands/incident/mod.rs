@@ -26,7 +26,9 @@ use clap::{Args, Subcommand};
 
 use crate::context::Context;
 use liveops_domain::error::{Exit, Result};
-use liveops_engine::incident::resolve::{environment_of, id_of};
+use liveops_domain::incident::severity::Severity;
+use liveops_domain::text::said;
+use liveops_engine::incident::resolve::id_of;
 use liveops_engine::incident::sync::refresh;
 
 /// Open an incident, say what happens, and end it
@@ -108,6 +110,20 @@ impl WhichIncident {
     }
 }
 
+/// What a person says of a step. An incident's id is no such thing: whoever types one there means that incident.
+fn told(text: &str) -> Result<String, String> {
+    let mut parts = text.trim().split('-');
+    let digits = |part: Option<&str>, long: usize| {
+        part.is_some_and(|part| part.len() == long && part.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let is_day = digits(parts.next(), 4) && digits(parts.next(), 2) && digits(parts.next(), 2);
+    let is_severity = parts.next().is_some_and(|part| Severity::ALL.iter().any(|one| one.key() == part));
+    if is_day && is_severity && !text.trim().contains(char::is_whitespace) {
+        return Err(format!("it is an incident's id: `-i {}` names the incident", text.trim()));
+    }
+    said(text)
+}
+
 /// Which incident, by its id or by `-i`.
 #[derive(Debug, Clone, Args)]
 struct IncidentOrId {
@@ -134,10 +150,7 @@ pub(crate) async fn run(args: IncidentArgs, cx: &Context) -> Result<Exit> {
     if !matches!(args.verb, Verb::Open(_) | Verb::Receive(_) | Verb::Sync(_)) {
         refresh(cx).await?;
     }
-    let elsewhere = match args.verb.named() {
-        Some(named) => environment_of(cx, named)?.map(|name| cx.in_environment(&name)),
-        None => None,
-    };
+    let elsewhere = cx.where_incident(args.verb.named())?;
     let cx = elsewhere.as_ref().unwrap_or(cx);
     match args.verb {
         Verb::Open(args) => open::run(args, cx).await,

@@ -2,13 +2,12 @@
 
 use clap::Args;
 
-use crate::commands::incident::WhichIncident;
 use crate::commands::incident::changed::record;
+use crate::commands::incident::{WhichIncident, told};
 use crate::context::Context;
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::incident::event::Note;
 use liveops_domain::incident::transition::Action;
-use liveops_domain::text::said;
 use liveops_engine::incident::record::IncidentStep;
 
 /// Write something down
@@ -17,7 +16,7 @@ use liveops_engine::incident::record::IncidentStep;
   liveops incident note \"all of eu, since 03:05\"")]
 pub(super) struct NoteArgs {
     /// What the next engineer should know
-    #[arg(value_name = "TEXT", value_parser = said)]
+    #[arg(value_name = "TEXT", value_parser = told)]
     text: String,
 
     #[command(flatten)]

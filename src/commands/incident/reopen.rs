@@ -3,14 +3,13 @@
 use chrono::TimeDelta;
 use clap::Args;
 
-use crate::commands::incident::WhichIncident;
 use crate::commands::incident::changed::{record, with_reason};
+use crate::commands::incident::{WhichIncident, told};
 use crate::context::Context;
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::incident::event::PhaseChanged;
 use liveops_domain::incident::transition::Action;
 use liveops_domain::text::count::count;
-use liveops_domain::text::said;
 use liveops_engine::incident::incidents_here;
 use liveops_engine::incident::record::IncidentStep;
 
@@ -22,7 +21,7 @@ use liveops_engine::incident::record::IncidentStep;
   liveops incident reopen -i matchmaking \"errors are back\"")]
 pub(super) struct ReopenArgs {
     /// Why
-    #[arg(value_name = "TEXT", value_parser = said)]
+    #[arg(value_name = "TEXT", value_parser = told)]
     text: Option<String>,
 
     #[command(flatten)]

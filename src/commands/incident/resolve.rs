@@ -2,14 +2,13 @@
 
 use clap::Args;
 
-use crate::commands::incident::WhichIncident;
 use crate::commands::incident::changed::{record, with_reason};
+use crate::commands::incident::{WhichIncident, told};
 use crate::context::Context;
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::incident::event::PhaseChanged;
 use liveops_domain::incident::recovery::Recovery;
 use liveops_domain::incident::transition::Action;
-use liveops_domain::text::said;
 use liveops_engine::incident::incident;
 use liveops_engine::incident::record::{IncidentStep, must_allow, occurred};
 use liveops_engine::status::gather_all;
@@ -24,7 +23,7 @@ use liveops_engine::status::gather_all;
   liveops incident resolve -i 2026-11-22-p1-matchmaking-down -o json | jq .data.details")]
 pub(super) struct ResolveArgs {
     /// Why it is over
-    #[arg(value_name = "TEXT", value_parser = said)]
+    #[arg(value_name = "TEXT", value_parser = told)]
     text: Option<String>,
 
     #[command(flatten)]

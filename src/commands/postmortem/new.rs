@@ -63,6 +63,8 @@ struct NewPostmortem {
 }
 
 pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
+    let elsewhere = cx.where_incident(args.id.as_deref())?;
+    let cx = elsewhere.as_ref().unwrap_or(cx);
     if cx.is_read_only()? && !cx.choices.dry_run {
         return Err(Error::Refused {
             why: "read-only: will not write a postmortem".into(),
@@ -164,6 +166,7 @@ pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
     let unknown = report.impact.iter().any(|measure| !measure.known);
     let next = Recommendation::new("see what is left to do", format!("liveops postmortem check {}", word(&one.id)));
     let mut meta = Meta {
+        environment: Some(cx.environment()?.to_owned()),
         outcome: if unknown || !causes.gaps.is_empty() { Outcome::Partial } else { Outcome::Success },
         warnings: causes.gaps,
         ..Meta::steps(vec![next]).dense()

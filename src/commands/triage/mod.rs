@@ -57,6 +57,8 @@ pub(crate) struct TriageArgs {
 }
 
 pub(crate) async fn run(args: TriageArgs, cx: &Context) -> Result<Exit> {
+    let elsewhere = cx.where_incident(args.incident.as_deref())?;
+    let cx = elsewhere.as_ref().unwrap_or(cx);
     let checklist = find(cx)?;
     let log = TriageLog::open(cx, args.incident.as_deref())?;
     let interactive = !args.non_interactive && prompt::can_prompt() && !cx.output.format().is_machine();

@@ -80,6 +80,9 @@ pub(crate) async fn run(args: UndoArgs, cx: &Context) -> Result<Exit> {
             Err(RevertFailure::DidNotHappen(why)) => {
                 cx.output.note(&format!("{} ({}): {why}; looking further back", record.id, record.summary));
             }
+            Err(RevertFailure::Over(error)) => {
+                cx.output.note(&format!("{} ({}): {error}; looking further back", record.id, record.summary));
+            }
             done => return done.map_err(Into::into),
         }
     }

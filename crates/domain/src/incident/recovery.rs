@@ -7,6 +7,7 @@ use crate::metric::kpi::Kpi;
 use crate::metric::level::Level;
 use crate::metric::threshold::Threshold;
 use crate::status::Readings;
+use crate::status::health::ServiceState;
 use crate::text::count::count;
 
 /// What the metrics say to "it is over".
@@ -39,6 +40,9 @@ impl Recovery {
                 over(&one.kpi, one.value, limit.as_ref())
             })
             .collect();
+        let services: Vec<_> = readings.services.iter().filter(|one| concerns(&Some(one.name.clone()))).collect();
+        let unwell = services.iter().filter(|one| matches!(one.state, ServiceState::Down | ServiceState::Degraded));
+        bad.extend(unwell.map(|one| format!("{} is {}", one.name, one.state.word())));
         let of_incident = |alert: &&Alert| {
             let grouped = incident.signals.values().any(|signal| signal.alert == alert.name);
             alert.state == AlertState::Firing && (grouped || incident.alert.as_deref() == Some(&alert.name))
@@ -52,12 +56,16 @@ impl Recovery {
             return Self::Not(bad.join("; "));
         }
         let known = kpis.iter().filter(|one| one.level == Level::Ok).count();
-        let unknown: Vec<&str> =
-            kpis.iter().filter(|one| one.level == Level::Unknown).map(|one| one.kpi.name.as_str()).collect();
+        let unasked = services.iter().filter(|one| one.state == ServiceState::Unknown).map(|one| one.name.as_str());
+        let unmeasured = kpis.iter().filter(|one| one.level == Level::Unknown).map(|one| one.kpi.name.as_str());
+        let unknown: Vec<&str> = unmeasured.chain(unasked).collect();
         let alert_unknown = incident.alert.is_some() && (readings.alerts.is_none() || !readings.alert_gaps.is_empty());
         match (known, unknown.len(), alert_unknown) {
             (0, 0, false) if incident.alert.is_some() => {
                 Self::Recovered("its alert fires no more; no KPI is measured".into())
+            }
+            (0, 0, false) if !services.is_empty() => {
+                Self::Recovered(format!("{} well; no KPI is measured", few(services.len())))
             }
             (0, 0, _) => Self::Unknown("nothing is measured".into()),
             (_, 0, true) => Self::Unknown("whether its alert still fires is not known".into()),
@@ -65,9 +73,16 @@ impl Recovery {
                 1 => "the one KPI is normal".into(),
                 n => format!("all {n} KPIs are normal"),
             }),
-            (_, n, _) if n > 4 => Self::Unknown(format!("{} are unknown", count(n, "KPI"))),
+            (_, n, _) if n > 4 => Self::Unknown(format!("{} are unknown", count(n, "figure"))),
             _ => Self::Unknown(format!("{} unknown", unknown.join(", "))),
         }
+    }
+}
+
+fn few(services: usize) -> String {
+    match services {
+        1 => "its service is".into(),
+        n => format!("all {n} services are"),
     }
 }
 

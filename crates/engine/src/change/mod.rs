@@ -130,6 +130,9 @@ impl Plan {
             return Ok(Changed::Planned);
         }
         self.confirm(cx)?;
+        if let Some(code) = cx.interrupts.ending() {
+            return Err(Error::Interrupted { code });
+        }
         let id = format!("c{:08x}", fastrand::u32(..));
         let confirmed = Confirmed::new(id.clone());
         let begun = Entry::new(cx.clock.now(), cx.actor, "change.begun", self.begun(cx, &id));

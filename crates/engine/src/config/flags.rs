@@ -1,12 +1,11 @@
 //! Where the flags are kept and how the services read them: `environments.<env>.flags`.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::decode::{Problems, Section};
 use crate::config::endpoint;
 use crate::config::endpoint::Endpoint;
-use crate::config::node::{Node, Origin};
+use crate::config::node::Node;
 use crate::config::secret::{Secret, Source};
 use crate::config::trust::Place;
 use liveops_domain::flag::reader::Reader;
@@ -47,10 +46,10 @@ pub struct FlagSettings {
     /// For how long a reader may still have the flag as it was.
     pub cache_ttl: Duration,
     /// Who vouches for the server's certificate, in PEM, in the place of the system's authorities.
-    pub ca: Option<(PathBuf, Origin)>,
+    pub ca: Option<Place>,
     /// The certificate that liveops shows, and its key, in PEM.
-    pub cert: Option<(PathBuf, Origin)>,
-    pub key_file: Option<(PathBuf, Origin)>,
+    pub cert: Option<Place>,
+    pub key_file: Option<Place>,
 }
 
 impl FlagSettings {
@@ -108,10 +107,14 @@ pub fn decode(node: &Node, path: &str, problems: &mut Problems) -> FlagSettings 
     if let Some(ttl) = section.parse("cache_ttl", problems, duration::parse) {
         settings.cache_ttl = ttl;
     }
-    for (name, file) in [("ca", &mut settings.ca), ("cert", &mut settings.cert), ("key_file", &mut settings.key_file)] {
+    for (name, what, file) in [
+        ("ca", "the authority of Redis", &mut settings.ca),
+        ("cert", "your certificate for Redis", &mut settings.cert),
+        ("key_file", "the key of your certificate for Redis", &mut settings.key_file),
+    ] {
         if let Some(node) = section.get(name) {
             let path = section.text(name, problems);
-            *file = path.map(|path| (PathBuf::from(path), node.origin.clone()));
+            *file = path.map(|path| Place { what, path: path.into(), origin: node.origin.clone() });
         }
     }
     section.require("cert", settings.key_file.is_none(), problems);

@@ -243,10 +243,18 @@ impl Config {
     /// As [`Config::place`].
     pub fn flag_file(&self, path: &str, said: Option<&Origin>) -> Result<PathBuf> {
         let place = Place::usual(flags::FILE, path.trim_start_matches("//"));
-        let Some(origin) = said else {
-            return self.place(&place);
-        };
-        self.place(&Place { path: self.base(origin).join(place.path), origin: origin.clone(), ..place })
+        match said {
+            Some(origin) => self.place_as_said(&Place { origin: origin.clone(), ..place }),
+            None => self.place(&place),
+        }
+    }
+
+    /// A path that is meant from where it was said: beside the file that says it.
+    ///
+    /// # Errors
+    /// As [`Config::place`].
+    pub fn place_as_said(&self, place: &Place) -> Result<PathBuf> {
+        self.place(&Place { path: self.base(&place.origin).join(&place.path), ..place.clone() })
     }
 
     /// The program of a channel may be run.

@@ -23,14 +23,18 @@ pub fn id_of(cx: &Session, named: Option<&str>, command: &str) -> Result<String>
     }
     let open = open_incidents(cx)?;
     match open.as_slice() {
-        [] => Err(Error::usage(
-            nothing_open(cx)?,
-            format!(
-                "`{}` begins one; `{}` shows those that are over",
-                cx.command("incident open --sev p2"),
-                cx.command("incident list --all")
-            ),
-        )),
+        [] => {
+            let (text, elsewhere) = nothing_open(cx)?;
+            let hint = match elsewhere {
+                Some(id) => format!("do you mean that one? `{}`", cx.command(&format!("{command} {id}"))),
+                None => format!(
+                    "`{}` begins one; `{}` shows those that are over",
+                    cx.command("incident open --sev p2"),
+                    cx.command("incident list --all")
+                ),
+            };
+            Err(Error::usage(text, hint))
+        }
         [one] => Ok(one.id.clone()),
         several => {
             let list = several.iter().fold(format!("{} are open:", count(several.len(), "incident")), |text, one| {
@@ -43,16 +47,19 @@ pub fn id_of(cx: &Session, named: Option<&str>, command: &str) -> Result<String>
 }
 
 /// That none is open here, with those that cannot be read, and those that are open elsewhere: one of them may be meant.
-fn nothing_open(cx: &Session) -> Result<String> {
+/// And the first of these.
+fn nothing_open(cx: &Session) -> Result<(String, Option<String>)> {
     let mut text = format!("no incident is open in `{}`", cx.environment()?);
     let index = index(cx)?;
     for (id, error) in &index.broken {
         text.push_str(&format!("\n  {id} cannot be read: {error}"));
     }
+    let mut elsewhere = None;
     for one in index.incidents().filter(|one| one.phase.is_open()) {
         text.push_str(&format!("\n  {} is open in `{}`", one.id, one.environment));
+        elsewhere.get_or_insert_with(|| one.id.clone());
     }
-    Ok(text)
+    Ok((text, elsewhere))
 }
 
 /// The incidents of this environment that are not over, the worst first.

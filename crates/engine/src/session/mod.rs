@@ -22,7 +22,7 @@ use crate::config::endpoint::Endpoint;
 use crate::config::environment::Dirs;
 use crate::config::flags::FlagSettings;
 use crate::config::layers::Quick;
-use crate::config::node::Origin;
+use crate::config::trust::Place;
 use crate::config::{Config, flags};
 use crate::files::cache::Cache;
 use crate::files::incidents::Incidents;
@@ -366,13 +366,10 @@ impl Session {
                 "`liveops config show --origin` says where `flags.url` was set",
             )
         })?;
-        let file = |file: &Option<(PathBuf, Origin)>| {
-            let file = file.as_ref();
-            file.map(|(path, origin)| config.base(origin).join(path))
-        };
+        let file = |file: &Option<Place>| file.as_ref().map(|place| config.place_as_said(place)).transpose();
         let mut security = Security {
-            ca: file(&settings.ca),
-            identity: file(&settings.cert).zip(file(&settings.key_file)),
+            ca: file(&settings.ca)?,
+            identity: file(&settings.cert)?.zip(file(&settings.key_file)?),
             ..Security::default()
         };
         for (name, value) in &credentials {

@@ -63,7 +63,7 @@ impl Headline {
 
 /// The line; `looked_at` things were judged.
 pub(super) fn headline(gathered: &Gathered, looked_at: usize) -> String {
-    let Gathered { readings, sources, alerts_expected, rollouts, slos, .. } = gathered;
+    let Gathered { readings, sources, alerts_expected, rollouts, slos, incidents, .. } = gathered;
     let services = |state: ServiceState| {
         let all = readings.services.iter().filter(|service| service.state == state);
         all.map(|service| format!("{} {}", service.name, state.word())).collect::<Vec<_>>()
@@ -168,8 +168,10 @@ pub(super) fn headline(gathered: &Gathered, looked_at: usize) -> String {
         parts.join(", ")
     } else if looked_at == 0 {
         "nothing to look at".into()
-    } else {
+    } else if incidents.is_empty() {
         "nothing wrong in sight".into()
+    } else {
+        format!("nothing measured is wrong, {} open", count(incidents.len(), "incident"))
     }
 }
 

@@ -59,6 +59,8 @@ pub struct Step {
 pub enum RevertFailure {
     /// The change itself did not happen.
     DidNotHappen(String),
+    /// Nothing is left of it: a silence that has ended.
+    Over(Error),
     Failed(Error),
 }
 
@@ -71,7 +73,7 @@ impl From<Error> for RevertFailure {
 impl From<RevertFailure> for Error {
     fn from(reverted: RevertFailure) -> Self {
         match reverted {
-            RevertFailure::Failed(error) => error,
+            RevertFailure::Failed(error) | RevertFailure::Over(error) => error,
             RevertFailure::DidNotHappen(why) => Self::Conflict {
                 what: format!("there is nothing to undo: {why}"),
                 hint: "`liveops undo --list` shows what can be undone".into(),

@@ -46,7 +46,11 @@ impl<'a> Silences<'a> {
             }
             Stale::Gone { .. } | Stale::Over { .. } => by_hand,
         };
-        RevertFailure::Failed(Error::Conflict { what: why.to_string(), hint })
+        let error = Error::Conflict { what: why.to_string(), hint };
+        match why {
+            Stale::Expired { .. } | Stale::Exists { .. } | Stale::Over { .. } => RevertFailure::Over(error),
+            _ => RevertFailure::Failed(error),
+        }
     }
 }
 

@@ -114,7 +114,8 @@ impl Redis {
     /// # Errors
     /// Why there is no answer.
     pub async fn read(&self, command: &Cmd) -> Result<Value, Failure> {
-        let mut pauses = Pauses::until(self.patience());
+        // A look does not wait for a failover: what else is asked would wait with it.
+        let mut pauses = Pauses::until(Instant::now() + self.call);
         loop {
             match self.ask(command).await {
                 Err(failure) if self.may_pass(&failure) && pauses.next().await => self.forget(),
