@@ -94,7 +94,7 @@ impl Settings {
             }))
             .chain([Cow::Owned(Place::usual("templates", "templates"))])
             .chain(self.flags.file().map(Cow::Owned))
-            .chain([&self.flags.ca, &self.flags.cert, &self.flags.key_file].into_iter().flatten().map(Cow::Borrowed))
+            .chain([&self.flags.cert, &self.flags.key_file].into_iter().flatten().map(Cow::Borrowed))
             .collect()
     }
 

@@ -54,7 +54,7 @@ pub(super) async fn judge(cx: &Session, now: DateTime<Utc>) -> Result<Findings> 
 
 fn doors(cx: &Session, found: &mut Findings) -> Result<Vec<Door>> {
     let config = cx.config()?;
-    let ca = config.settings.flags.ca.as_ref().map(|place| config.place_as_said(place)).transpose()?;
+    let ca = config.settings.flags.ca.as_ref().map(|place| config.base(&place.origin).join(&place.path));
     let mut known = BTreeSet::new();
     let mut doors = Vec::new();
     for (name, endpoint) in config.settings.endpoints() {

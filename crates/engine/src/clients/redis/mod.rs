@@ -114,11 +114,13 @@ impl Redis {
     /// # Errors
     /// Why there is no answer.
     pub async fn read(&self, command: &Cmd) -> Result<Value, Failure> {
-        // A look does not wait for a failover: what else is asked would wait with it.
-        let mut pauses = Pauses::until(Instant::now() + self.call);
+        let mut pauses = Pauses::until(self.patience());
+        // A look does not wait for a server that nobody reaches: what else is asked would wait with it.
+        let reached_by = Instant::now() + self.call;
+        let in_vain = |failure: &Failure| !matches!(failure, Failure::Said(_)) && Instant::now() >= reached_by;
         loop {
             match self.ask(command).await {
-                Err(failure) if self.may_pass(&failure) && pauses.next().await => self.forget(),
+                Err(failure) if self.may_pass(&failure) && !in_vain(&failure) && pauses.next().await => self.forget(),
                 done => return done,
             }
         }
