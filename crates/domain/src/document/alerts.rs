@@ -9,6 +9,7 @@ use crate::document::catalog::{Bound, Entry, SPIKE, TRAFFIC, entries};
 use crate::metric::kpi::{Kpi, KpiKind};
 use crate::metric::labels::quote;
 use crate::metric::level::Level;
+use crate::metric::quantity::Unit;
 use crate::metric::threshold::Threshold;
 use crate::slo::rules::{GeneratedRule, group};
 use crate::text::duration::{human, to_promql};
@@ -69,6 +70,8 @@ pub struct AlertSpec {
     pub figure: String,
     /// The limit, as a person writes it: `> 20ms`.
     pub limit: String,
+    /// The unit of what is compared.
+    pub unit: Unit,
     pub hold: Duration,
     pub severity: &'static str,
     /// Where its limit was said.
@@ -115,6 +118,7 @@ pub fn alerts(services: &[String], kpis: &[Kpi], presets: bool) -> Vec<AlertSpec
                 expr: format!("{rate} {sign} {limit}"),
                 figure: "requests a minute".into(),
                 limit: format!("{sign} {limit}"),
+                unit: Unit::None,
                 hold: Duration::from_secs(300),
                 severity,
                 from: "default of liveops".into(),
@@ -143,6 +147,7 @@ fn gone(name: &str, service: &str) -> AlertSpec {
         expr: format!("up{{job={job}}} == 0 or absent(up{{job={job}}})"),
         figure: format!("scrapes of {service}"),
         limit: "== 0".into(),
+        unit: Unit::None,
         hold: Duration::from_secs(60),
         severity: "critical",
         from: "services".into(),
@@ -160,6 +165,7 @@ fn of_kpi(kpi: &Kpi, presets: bool) -> Vec<AlertSpec> {
         expr: compared(kpi, limit),
         figure: kpi.title().into_owned(),
         limit: limit.text.clone(),
+        unit: kpi.unit.clone(),
         hold: Duration::from_secs(hold),
         severity,
         from,
@@ -229,6 +235,7 @@ fn spike(kpi: &Kpi) -> Option<AlertSpec> {
         expr: format!("sum (delta({selector}[5m])) > {SPIKE}"),
         figure: format!("growth of {} in 5 minutes", kpi.title()),
         limit: format!("> {SPIKE}"),
+        unit: Unit::None,
         hold: Duration::from_secs(300),
         severity: "warning",
         from: "default of liveops".into(),
@@ -272,6 +279,21 @@ fn recorded(kpi: &Kpi) -> GeneratedRule {
     }
 }
 
+/// The value of a firing alert, as a template of Prometheus. `humanize` writes a thousandth as `m`, which is read as
+/// minutes or millions.
+fn shown(unit: &Unit) -> &'static str {
+    match unit {
+        Unit::Ratio => "{{ $value | humanizePercentage }}",
+        Unit::Percent => "{{ printf `%.3g` $value }} %",
+        Unit::Seconds => "{{ $value | humanizeDuration }}",
+        Unit::Milliseconds => "{{ printf `%.3g` $value }} ms",
+        Unit::Bytes => "{{ $value | humanize1024 }}B",
+        Unit::BytesPerSecond => "{{ $value | humanize1024 }}B/s",
+        Unit::PerSecond => "{{ printf `%.3g` $value }}/s",
+        Unit::None | Unit::Custom(_) => "{{ printf `%.6g` $value }}",
+    }
+}
+
 fn rule(alert: &AlertSpec, runbooks: &str) -> GeneratedRule {
     let mut labels = vec![("severity", alert.severity.to_owned())];
     labels.extend(alert.service.iter().map(|service| ("service", service.clone())));
@@ -283,7 +305,7 @@ fn rule(alert: &AlertSpec, runbooks: &str) -> GeneratedRule {
             let service = alert.service.as_deref().unwrap_or("a service");
             (format!("{service} is down, or no target of it is left"), String::new())
         }
-        _ => (format!("{}{of} is {}", alert.figure, alert.limit), "now {{ $value | humanize }}, ".to_owned()),
+        _ => (format!("{}{of} is {}", alert.figure, alert.limit), format!("now {}, ", shown(&alert.unit))),
     };
     let description = format!(
         "{}; {now}held for {}. See it: `liveops alerts show {}`.",
@@ -310,7 +332,6 @@ fn rule(alert: &AlertSpec, runbooks: &str) -> GeneratedRule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metric::quantity::Unit;
     use crate::metric::selector::Selector;
 
     fn ratio(warn: &str, critical: &str) -> Kpi {
@@ -329,6 +350,14 @@ mod tests {
             unit,
             service: None,
         }
+    }
+
+    #[test]
+    fn the_value_of_an_alert_is_written_in_its_unit() {
+        let all = alerts(&["api".into()], &[ratio("> 1%", "> 2%")], false);
+        let text = groups(&all, &[], "runbooks", "");
+        assert!(text.contains("now {{ $value | humanizePercentage }}, "), "{text}");
+        assert!(!text.contains("$value | humanize }}"), "a thousandth is no minute: {text}");
     }
 
     #[test]

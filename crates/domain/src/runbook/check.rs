@@ -147,7 +147,7 @@ fn of_rule(rule: &AlertRule, runbooks: &[&NamedRunbook], folder: &str) -> Option
     if !has_file {
         if let Some(link) = &link
             && is_url(link)
-            && !link.ends_with(&own)
+            && !link.ends_with(&format!("{folder}/{own}"))
         {
             // Kept somewhere else; `--online` looks whether it is there.
             return None;
@@ -272,7 +272,9 @@ mod tests {
             rule("Down", Some("docs/Down.md")),
             rule("Slow", None),
             rule("Elsewhere", Some("https://wiki/x")),
-            rule("Web", Some("https://git/docs/Web.md")),
+            rule("Web", Some("https://git/docs/alerts/Web.md")),
+            // Of another repository.
+            rule("Far", Some("https://git/runbooks/Far.md")),
             rule("Linked", Some("docs/Other.md")),
         ];
         let findings = against_rules(&files, &rules, "docs/alerts");

@@ -28,7 +28,7 @@ pub fn check(set: &RuleSet<'_>) -> Vec<Finding> {
         let text = tree.to_string();
         if let Some(first) = names.get(&key).copied() {
             let same = first.tree.as_ref().is_some_and(|other| other == tree);
-            if !rule.is_alert && !same && is_apart(set, first, rule) {
+            if !same && is_apart(set, first, rule) {
                 continue;
             }
             let (why, fix) = match (same, rule.is_alert) {

@@ -166,7 +166,7 @@ impl RuleFile {
                 }
             }
         } else if let Some(groups) = root.get("groups").filter(|_| kind.is_empty()) {
-            self.unknown_keys(root, &["groups"], below, "file");
+            self.unknown_keys(root, &["groups"], below, "rule file");
             self.groups(groups, below);
             groups.items().iter().for_each(|group| self.of_others(group, below));
         } else if let Some(groups) = root.get("spec").and_then(|spec| spec.get("groups")) {
@@ -179,7 +179,7 @@ impl RuleFile {
             if !known.contains(&name.as_str()) {
                 let near = nearest(name, known.iter().copied());
                 let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-                self.wrong(&self.path.clone(), *place, below, format!("a rule {what} has no field `{name}`{near}"));
+                self.wrong(&self.path.clone(), *place, below, format!("a {what} has no field `{name}`{near}"));
             }
         }
     }
@@ -192,7 +192,7 @@ impl RuleFile {
         let mut names = Vec::new();
         for node in groups.items() {
             let name = node.get("name").and_then(Node::text).unwrap_or_default().to_owned();
-            self.unknown_keys(node, &GROUP_KEYS, below, "group");
+            self.unknown_keys(node, &GROUP_KEYS, below, "rule group");
             if name.is_empty() {
                 self.wrong(&self.path.clone(), node.place, below, "a group has no name");
             } else if names.contains(&name) {
