@@ -226,31 +226,34 @@ fn also(group: &[&Finding]) -> Option<Block> {
     (!text.is_empty()).then(|| Block::Whole(vec![span("    also: ", Tone::Dim), plain(text)]))
 }
 
-/// Rules, subjects, the reason, and how often.
-type Gap<'a> = (Vec<&'a str>, Vec<&'a str>, String, usize);
+/// What is unknown for one reason.
+struct Gap<'a> {
+    rules: Vec<&'a str>,
+    subjects: Vec<&'a str>,
+    why: &'a str,
+    times: usize,
+}
 
-/// What is unknown for one reason, told once: its rules, its subjects, the reason. A reason that only says who was asked
-/// before another one is that other one.
+/// What is unknown, each reason told once. A reason that only says who was asked before another one is that other one.
 fn gaps(unknown: &[Unknown]) -> Vec<Gap<'_>> {
-    let root = |why: &str| {
-        let is_end = |end: &str| why.strip_suffix(end).is_some_and(|before| before.ends_with(": "));
-        unknown.iter().find(|one| is_end(&one.why)).map(|one| one.why.clone())
-    };
+    let reasons: BTreeSet<&str> = unknown.iter().map(|one| one.why.as_str()).collect();
     let mut gaps: Vec<Gap<'_>> = Vec::new();
+    let mut known = BTreeMap::new();
     for one in unknown {
-        let why = root(&one.why).unwrap_or_else(|| one.why.clone());
-        let at = gaps.iter().position(|gap| gap.2 == why).unwrap_or_else(|| {
-            gaps.push((Vec::new(), Vec::new(), why, 0));
+        let ends = one.why.rmatch_indices(": ").map(|(at, colon)| &one.why[at + colon.len()..]);
+        let why = ends.into_iter().find(|end| reasons.contains(end)).unwrap_or(&one.why);
+        let at = *known.entry(why).or_insert_with(|| {
+            gaps.push(Gap { rules: Vec::new(), subjects: Vec::new(), why, times: 0 });
             gaps.len() - 1
         });
-        let Some((ids, subjects, _, n)) = gaps.get_mut(at) else { continue };
-        if !ids.contains(&one.id) {
-            ids.push(one.id);
+        let gap = &mut gaps[at];
+        if !gap.rules.contains(&one.id) {
+            gap.rules.push(one.id);
         }
-        if !subjects.contains(&one.subject.as_str()) {
-            subjects.push(&one.subject);
+        if !gap.subjects.contains(&one.subject.as_str()) {
+            gap.subjects.push(&one.subject);
         }
-        *n += 1;
+        gap.times += 1;
     }
     gaps
 }
@@ -338,17 +341,17 @@ impl Report for GateReport {
         // Of a few findings, one reason of what is unknown; the first line has said how much there is.
         let gaps = gaps(&self.gate.unknown);
         let shown = if brief { 1 } else { gaps.len() };
-        for (ids, subjects, why, _) in gaps.iter().take(shown) {
+        for gap in gaps.iter().take(shown) {
             let line = vec![
                 tone::mark(Tone::Unknown, view),
                 span(" unknown ", Tone::Unknown),
-                plain(format!("{} ", ids.join(", "))),
-                span(subjects.join(", "), Tone::Strong),
-                plain(format!("  {why}")),
+                plain(format!("{} ", gap.rules.join(", "))),
+                span(gap.subjects.join(", "), Tone::Strong),
+                plain(format!("  {}", gap.why)),
             ];
             blocks.push(if brief { Block::Line(line) } else { Block::Whole(line) });
         }
-        let beyond: usize = gaps.iter().skip(shown).map(|gap| gap.3).sum();
+        let beyond: usize = gaps.iter().skip(shown).map(|gap| gap.times).sum();
         if beyond > 0 {
             blocks.push(Block::Line(vec![plain(format!("… and {beyond} more unknown"))]));
         }
@@ -414,7 +417,7 @@ mod tests {
             unknown("D03", "chat", "not: nobody answers at all"),
         ];
         let told: Vec<String> =
-            gaps(&all).into_iter().map(|gap| format!("{:?} {:?} {}", gap.0, gap.1, gap.2)).collect();
+            gaps(&all).into_iter().map(|gap| format!("{:?} {:?} {}", gap.rules, gap.subjects, gap.why)).collect();
         let want = [r#"["D01", "D02"] ["game"] nobody answers"#, r#"["D03"] ["chat"] not: nobody answers at all"#];
         assert_eq!(told, want);
     }

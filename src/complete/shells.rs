@@ -92,7 +92,8 @@ impl Shell {
 
 /// Names come from files of others: what a shell would read as more than a word is not put onto its line.
 fn is_plain(value: &str) -> bool {
-    value.chars().all(|c| c.is_alphanumeric() || "-_.:/@+=%, ".contains(c))
+    let may_stand = |c: char| c.is_alphanumeric() || "-_.:/@+=%, ".contains(c) || (cfg!(windows) && c == '\\');
+    value.chars().all(may_stand)
 }
 
 /// Where nothing is typed yet and a name or a verb can follow, options are not what is looked for.

@@ -129,8 +129,10 @@ fn an_incident_keeps_its_environment_whatever_the_default_is() {
     assert_eq!(triage["environment"], "staging");
     let written = env.run(["postmortem", "new", ID, "-o", "json"]).json();
     assert_eq!(written["environment"], "staging");
-    let other = env.run(["-e", "prod", "triage", "--incident", ID, "--non-interactive"]).expect_code(2);
-    assert!(other.stderr.contains("is an incident of `staging`, not of `prod`"), "{}", other.stderr);
+    for args in [&["triage", "--non-interactive", "--incident", ID][..], &["postmortem", "check", ID]] {
+        let other = env.run([&["-e", "prod"][..], args].concat()).expect_code(2);
+        assert!(other.stderr.contains("is an incident of `staging`, not of `prod`"), "{}", other.stderr);
+    }
 }
 
 #[test]

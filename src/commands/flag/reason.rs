@@ -1,10 +1,10 @@
 //! What every change of a flag may be given: why, and under which condition.
 
-use liveops_domain::text::said;
 use std::path::PathBuf;
 
 use clap::Args;
 
+use liveops_domain::text::said;
 use liveops_engine::flag::reason::ChangeReason;
 
 /// Why, and at which revision.

@@ -26,7 +26,7 @@ use clap::{Args, Subcommand};
 
 use crate::context::Context;
 use liveops_domain::error::{Exit, Result};
-use liveops_domain::incident::severity::Severity;
+use liveops_domain::incident::name::is_made;
 use liveops_domain::text::said;
 use liveops_engine::incident::resolve::id_of;
 use liveops_engine::incident::sync::refresh;
@@ -112,16 +112,10 @@ impl WhichIncident {
 
 /// What a person says of a step. An incident's id is no such thing: whoever types one there means that incident.
 fn told(text: &str) -> Result<String, String> {
-    let mut parts = text.trim().split('-');
-    let digits = |part: Option<&str>, long: usize| {
-        part.is_some_and(|part| part.len() == long && part.bytes().all(|byte| byte.is_ascii_digit()))
-    };
-    let is_day = digits(parts.next(), 4) && digits(parts.next(), 2) && digits(parts.next(), 2);
-    let is_severity = parts.next().is_some_and(|part| Severity::ALL.iter().any(|one| one.key() == part));
-    if is_day && is_severity && !text.trim().contains(char::is_whitespace) {
-        return Err(format!("it is an incident's id: `-i {}` names the incident", text.trim()));
+    match text.trim() {
+        id if is_made(id) => Err(format!("it is an incident's id: `-i {id}` names the incident")),
+        text => said(text),
     }
-    said(text)
 }
 
 /// Which incident, by its id or by `-i`.

@@ -26,7 +26,7 @@ use liveops_engine::session::store;
 pub(crate) struct DoneArgs {
     /// Incident, or a part of its id [default: the last without a postmortem]
     #[arg(value_name = "ID")]
-    id: Option<String>,
+    pub(super) id: Option<String>,
 }
 
 #[derive(Debug, serde::Serialize)]

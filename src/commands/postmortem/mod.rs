@@ -41,6 +41,13 @@ impl PostmortemArgs {
 }
 
 pub(crate) async fn run(args: PostmortemArgs, cx: &Context) -> Result<Exit> {
+    let named = match &args.verb {
+        Verb::New(args) => &args.id,
+        Verb::Check(args) => &args.id,
+        Verb::Done(args) => &args.id,
+    };
+    let elsewhere = cx.where_incident(named.as_deref())?;
+    let cx = elsewhere.as_ref().unwrap_or(cx);
     match args.verb {
         Verb::New(args) => new::run(args, cx).await,
         Verb::Check(args) => check::run(args, cx).await,

@@ -35,7 +35,7 @@ const TEMPLATE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/templa
 pub(crate) struct NewArgs {
     /// Incident, or a part of its id [default: the last without a postmortem]
     #[arg(value_name = "ID")]
-    id: Option<String>,
+    pub(super) id: Option<String>,
 
     /// Write it anew over the one that is there
     #[arg(long)]
@@ -63,8 +63,6 @@ struct NewPostmortem {
 }
 
 pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
-    let elsewhere = cx.where_incident(args.id.as_deref())?;
-    let cx = elsewhere.as_ref().unwrap_or(cx);
     if cx.is_read_only()? && !cx.choices.dry_run {
         return Err(Error::Refused {
             why: "read-only: will not write a postmortem".into(),

@@ -1,6 +1,5 @@
 //! `liveops silence add`: preview, confirm, add.
 
-use liveops_domain::text::count::count;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -16,6 +15,7 @@ use liveops_domain::alert::silence::{Draft, Silence, SilenceState, Unsafe, check
 use liveops_domain::alert::{Alert, AlertState, Urgency, group, urgency};
 use liveops_domain::change::undo::silence::SilenceUndo;
 use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::text::count::count;
 use liveops_domain::text::duration;
 use liveops_domain::text::duration::human;
 use liveops_domain::text::said;

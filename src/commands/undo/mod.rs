@@ -76,15 +76,12 @@ pub(crate) async fn run(args: UndoArgs, cx: &Context) -> Result<Exit> {
         cx.output.warn(&complaint);
     }
     for record in candidates {
-        match revert(cx, record, &log.records).await {
-            Err(RevertFailure::DidNotHappen(why)) => {
-                cx.output.note(&format!("{} ({}): {why}; looking further back", record.id, record.summary));
-            }
-            Err(RevertFailure::Over(error)) => {
-                cx.output.note(&format!("{} ({}): {error}; looking further back", record.id, record.summary));
-            }
+        let why = match revert(cx, record, &log.records).await {
+            Err(RevertFailure::DidNotHappen(why)) => why,
+            Err(RevertFailure::Over(error)) => error.to_string(),
             done => return done.map_err(Into::into),
-        }
+        };
+        cx.output.note(&format!("{} ({}): {why}; looking further back", record.id, record.summary));
     }
     let older = if log.has_older { " among the newest changes; an older one is undone by its id" } else { "" };
     Err(Error::Refused {

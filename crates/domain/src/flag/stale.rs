@@ -1,6 +1,5 @@
 //! Flags that decide nothing any more: the same answer for everybody, and for long. Age alone says nothing about use.
 
-use crate::text::count::count;
 use std::fmt;
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use crate::flag::evaluate::Answer;
 use crate::flag::history::Revision;
 use crate::flag::name::FlagName;
 use crate::flag::reader::Reader;
+use crate::text::count::count;
 
 /// A flag that nobody needs to ask.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -25,6 +25,17 @@ pub fn is_sound(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
 }
 
+/// Is it, to the last letter, what [`name`] makes? Text that a person writes is none.
+pub fn is_made(text: &str) -> bool {
+    let mut parts = text.splitn(5, '-');
+    let mut digits = |long: usize| {
+        parts.next().is_some_and(|part| part.len() == long && part.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let is_day = digits(4) && digits(2) && digits(2);
+    let is_severity = parts.next().is_some_and(|part| Severity::ALL.iter().any(|one| one.key() == part));
+    is_day && is_severity && parts.next().is_some() && is_sound(text)
+}
+
 fn slug(title: &str) -> String {
     let mut slug = String::new();
     for c in title.chars() {
@@ -62,7 +73,7 @@ mod tests {
         ] {
             let name = name(at, Severity::P1, title);
             assert_eq!(name, want);
-            assert!(is_sound(&name));
+            assert!(is_sound(&name) && is_made(&name));
         }
         let unbroken = name(at, Severity::P1, &"x".repeat(200));
         assert_eq!(unbroken.len(), "2026-11-22-p1-".len() + LONGEST);
@@ -70,6 +81,9 @@ mod tests {
         assert_eq!(numbered("a", 2), "a-2");
         for bad in ["", "..", ".new", "a/b", "-x", "a b"] {
             assert!(!is_sound(bad), "{bad}");
+        }
+        for text in ["2026-11-22-p1-x is the same", "2026-11-22", "p1-x", "2026-11-22-p9-x", "2026-11-22-p1"] {
+            assert!(!is_made(text), "{text}");
         }
     }
 }

@@ -1,7 +1,6 @@
 //! The five metrics of software delivery as DORA defines them (dora.dev/guides/dora-metrics, 2026-01-05), of one service.
 //! Each with the number that it rests on and the list behind it; a number that nothing is known of is null, with a reason.
 
-use crate::text::count::count;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -12,6 +11,7 @@ use crate::report::commits::Commit;
 use crate::report::deployment::{Deployment, DeploymentKind, DeploymentOutcome};
 use crate::report::failures::{Evidence, IncidentFact, failures};
 use crate::report::statistics::{Spread, median};
+use crate::text::count::count;
 
 /// What is known of one service.
 #[derive(Debug, Default)]

@@ -118,6 +118,9 @@ impl Plan {
         show: impl FnOnce(String) -> Result<()>,
         act: impl AsyncFnOnce(&Confirmed) -> Result<Done<T>>,
     ) -> Result<Changed<T>> {
+        if let Some(code) = cx.interrupts.ending() {
+            return Err(Error::Interrupted { code });
+        }
         if !cx.dry_run {
             refuse_read_only(cx, &self.summary)?;
         }
@@ -130,9 +133,6 @@ impl Plan {
             return Ok(Changed::Planned);
         }
         self.confirm(cx)?;
-        if let Some(code) = cx.interrupts.ending() {
-            return Err(Error::Interrupted { code });
-        }
         let id = format!("c{:08x}", fastrand::u32(..));
         let confirmed = Confirmed::new(id.clone());
         let begun = Entry::new(cx.clock.now(), cx.actor, "change.begun", self.begun(cx, &id));

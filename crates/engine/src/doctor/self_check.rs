@@ -1,6 +1,5 @@
 //! liveops' own house: configuration files, trust, state folder, audit log, terminal.
 
-use liveops_domain::text::count::count;
 use std::path::Path;
 
 use crate::config::layers::user_file;
@@ -8,6 +7,7 @@ use crate::doctor::finding::{Finding, System};
 use crate::files::incident_index;
 use crate::session::{Session, cache, store};
 use liveops_domain::error::{Error, Result};
+use liveops_domain::text::count::count;
 
 /// Looks at everything of liveops' own; `is_empty` says that no system is configured.
 pub fn check(cx: &Session, is_empty: bool) -> Result<System> {

@@ -1,6 +1,5 @@
 //! Taking a rollout back: what `abort` and `undo` share.
 
-use liveops_domain::text::count::count;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -20,6 +19,7 @@ use liveops_domain::rollout::machine::WriteOutcome;
 use liveops_domain::rollout::plan::Rules;
 use liveops_domain::rollout::region_phase::RegionPhase;
 use liveops_domain::rollout::state::{Phase, Rollout, Write};
+use liveops_domain::text::count::count;
 use liveops_domain::text::shell::word;
 
 /// Tries of the rollback before a person is told the command to do it by hand.

@@ -85,6 +85,12 @@ mod tests {
             ("{alert: A, expr: x > 1}, {alert: A, expr: x > 1}", Some("there twice")),
             ("{alert: A, expr: x > 1}, {alert: A, expr: x > 2}", Some("another condition")),
             ("{alert: A, expr: x > 1, labels: {severity: a}}, {alert: A, expr: x > 2, labels: {severity: b}}", None),
+            ("{alert: A, expr: 'absent(x{l=\"a\"})'}, {alert: A, expr: 'absent(x{l=\"b\"})'}", None),
+            ("{alert: A, expr: 'x{l=\"a\"} > 1'}, {alert: A, expr: 'x{l=\"b\"} > 2'}", None),
+            (
+                "{alert: A, expr: 'sum(x{l=\"a\"}) > 1'}, {alert: A, expr: 'sum(x{l=\"b\"}) > 2'}",
+                Some("another condition"),
+            ),
             ("{alert: A, expr: x > 1}, {alert: B, expr: (x>1)}", None),
             ("{alert: A, expr: x > 1}, {alert: B, expr: x>1}", Some("both fire at once")),
             ("{alert: A, expr: x > 1, for: 1m}, {alert: B, expr: x>1}", None),

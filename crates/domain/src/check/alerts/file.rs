@@ -340,12 +340,12 @@ fn is_plain(root: &Node) -> bool {
     root.get("groups").is_some() && root.get("kind").is_none()
 }
 
-/// Does the text wait for a tool that writes YAML from it?
 /// `<%= p('x') %>`: YAML may hold it, and no rule does.
 fn is_erb(text: &str) -> bool {
     text.split_once("<%").is_some_and(|(_, rest)| rest.contains("%>"))
 }
 
+/// Does the text wait for a tool that writes YAML from it?
 fn is_unrendered(text: &str) -> bool {
     text.lines().map(str::trim_start).any(|line| {
         line.starts_with("{{") || line.starts_with("{%") || line.contains("{{ .Values") || line.contains("{{ include")
@@ -388,7 +388,7 @@ mod tests {
         for (rule, line, why) in [
             ("- alert: A\n  expr: sum(\n", 4, "no PromQL"),
             ("- alert: A\n  expr: |\n    up\n    == (\n", 6, "no PromQL"),
-            ("- alert: A\n  expr: up == 0\n  fore: 5m\n", 5, "no field `fore`; did you mean `for`?"),
+            ("- alert: A\n  expr: up == 0\n  fore: 5m\n", 5, "a rule has no field `fore`; did you mean `for`?"),
             ("- alert: A\n  expr: up == 0\n  for: 5\n", 5, "has no unit"),
             ("- expr: up\n", 3, "neither `alert` nor `record`"),
             ("- alert: A\n  record: b\n  expr: up\n", 3, "both `alert` and `record`"),
