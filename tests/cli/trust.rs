@@ -342,6 +342,56 @@ fn folders_outside_of_the_project_need_trust() {
     }
 }
 
+/// What a project's file names is read only where it lies in the project, whatever it is for.
+#[test]
+fn files_outside_of_the_project_are_read_once_they_are_agreed_to() {
+    use std::os::unix::fs::symlink;
+    let schedule = |who: &str| {
+        let phone = "{ name: desk, type: exec, command: [sh, -c, 'true'] }";
+        format!("notify: {{ channels: [ {phone} ], schedule: {{ who: {who}, people: {{ desk: desk }} }} }}\n")
+    };
+    let slos = |file: &str| format!("slos: {{ files: [ {file} ] }}\n");
+    for (config, args) in [
+        (slos("../home/x/a.yaml"), &["slo", "status"][..]),
+        (slos("a.yaml"), &["slo", "status"]),
+        (slos("'../home/x/*.yaml'"), &["slo", "status"]),
+        (slos("'linked/*.yaml'"), &["slo", "status"]),
+        (schedule("../home/x/a.yaml"), &["page", "who"]),
+        (schedule("a.yaml"), &["page", "who"]),
+        (
+            "environments: { default: { flags: { url: 'rediss://127.0.0.1:1', ca: ../home/x/a.yaml } } }\n".into(),
+            &["flag", "list"],
+        ),
+    ] {
+        let env = TestEnv::new();
+        env.write("liveops.yaml", &config);
+        let outside = env.root().join("home/x");
+        fs::create_dir(&outside).unwrap();
+        fs::write(outside.join("a.yaml"), format!("{CANARY}: 1\n")).unwrap();
+        symlink(outside.join("a.yaml"), env.path().join("a.yaml")).unwrap();
+        symlink(&outside, env.path().join("linked")).unwrap();
+        let run = env.run(args).expect_code(3);
+        assert!(run.stderr.contains("outside of the project"), "{config}: {}", run.stderr);
+        assert!(!run.stderr.contains(CANARY), "{config}: {}", run.stderr);
+        env.run(["config", "trust", "-y"]).expect_code(0);
+        let run = env.run(args);
+        assert!(!run.stderr.contains("not trusted"), "{config}: {}", run.stderr);
+    }
+    // What a pattern finds may be a link, too: no trust was asked for it.
+    let env = TestEnv::new();
+    env.write("liveops.yaml", slos("'slo/*.yaml'"));
+    fs::create_dir(env.path().join("slo")).unwrap();
+    fs::write(env.root().join("home/key"), CANARY).unwrap();
+    symlink(env.root().join("home/key"), env.path().join("slo/a.yaml")).unwrap();
+    let run = env.run(["slo", "status"]).expect_code(3);
+    assert!(run.stderr.contains("leads out of the project") && !run.stderr.contains(CANARY), "{}", run.stderr);
+    // Waivers lie at a fixed place, and may be a link as well.
+    symlink(env.root().join("home/key"), env.path().join("liveops.waivers.yaml")).unwrap();
+    env.write("a.sql", "DROP TABLE a;");
+    let run = env.run(["check", "migration", "a.sql"]).expect_code(3);
+    assert!(run.stderr.contains("leads out of the project") && !run.stderr.contains(CANARY), "{}", run.stderr);
+}
+
 #[test]
 fn a_project_file_of_another_user_is_not_found_but_may_be_named() {
     let env = TestEnv::new();

@@ -43,7 +43,7 @@ pub(super) struct UndoArgs {
 pub(super) async fn run(args: UndoArgs, cx: &Context) -> Result<Exit> {
     let why = ChangeReason::from(args.why.clone());
     let access = FlagStoreAccess::of(cx)?;
-    let now = read(&access, &args.name).await?;
+    let now = read(&access, &args.name, args.to_rev).await?;
     why.at_revision(cx, &args.name, now.current.as_deref())?;
     let back = match now.step_back(args.to_rev) {
         Err(Stale::NoHistory { .. }) if now.current.is_none() => {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::check::input::shown;
 use crate::clients::git;
+use crate::config::trust::Place;
 use crate::files::file::write_shared;
 use crate::files::open::read_text;
 use crate::session::Session;
@@ -68,7 +69,7 @@ pub async fn weigh(cx: &Session, about: About, found: Findings, options: &Option
 /// too: what is under review cannot excuse itself.
 async fn waivers(cx: &Session, found: &Findings, reference: Option<&str>) -> Result<Around> {
     let folder = cx.config()?.folder();
-    let file = folder.join(FILE);
+    let file = cx.config()?.file_in(&Place::usual("waivers", ""), FILE)?;
     let name = shown(cx, &file);
     let text = match reference {
         Some(reference) => past(cx, reference, &folder, Path::new(FILE)).await?,

@@ -112,10 +112,7 @@ pub fn decode(node: &Node, path: &str, problems: &mut Problems) -> FlagSettings 
         ("cert", "your certificate for Redis", &mut settings.cert),
         ("key_file", "the key of your certificate for Redis", &mut settings.key_file),
     ] {
-        if let Some(node) = section.get(name) {
-            let path = section.text(name, problems);
-            *file = path.map(|path| Place { what, path: path.into(), origin: node.origin.clone() });
-        }
+        *file = section.place(name, what, problems);
     }
     section.require("cert", settings.key_file.is_none(), problems);
     section.require("key_file", settings.cert.is_none(), problems);

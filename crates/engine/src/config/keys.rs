@@ -22,6 +22,10 @@ pub enum Kind {
     /// PromQL
     Query,
     Path,
+    /// A list of paths.
+    Paths,
+    /// A program and its arguments.
+    Program,
     /// An address, or where to find it.
     Url,
     /// What is sent along, or where to find it.
@@ -58,6 +62,8 @@ impl Kind {
             Self::Selector => "series".into(),
             Self::Query => "PromQL".into(),
             Self::Path => "path".into(),
+            Self::Paths => "list of paths".into(),
+            Self::Program => "program, or list of it and its arguments".into(),
             Self::Url => "URL".into(),
             Self::Secret => "text or reference".into(),
             Self::OneOf(words) => words.join(", "),
@@ -86,8 +92,8 @@ const fn key(path: &'static str, kind: Kind, about: &'static str) -> Key {
 }
 
 use Kind::{
-    As, Bool, Duration, Limit, List, ListOrMap, Map, Number, OneOf, Path, Percent, Query, Secret, Selector, Text,
-    TextOrMap, Url, UrlOrMap, WordOrWords, Words,
+    As, Bool, Duration, Limit, List, ListOrMap, Map, Number, OneOf, Path, Paths, Percent, Program, Query, Secret,
+    Selector, Text, TextOrMap, Url, UrlOrMap, WordOrWords, Words,
 };
 
 /// All keys, in the order of the manual.
@@ -215,7 +221,7 @@ pub const KEYS: &[Key] = &[
     key("kpis[].critical", Limit, "When it is critical."),
     key("kpis[].service", Text, "The service that it belongs to."),
     key("slos", ListOrMap, "Service level objectives; a list, or the files that have them."),
-    key("slos.files", Words, "Files of OpenSLO."),
+    key("slos.files", Paths, "Files of OpenSLO."),
     key("slos[].name", Text, "Its name, a label of DNS. Required."),
     key("slos[].service", Text, "The service that it belongs to."),
     key("slos[].description", Text, "What it means."),
@@ -293,7 +299,7 @@ pub const KEYS: &[Key] = &[
     key("policies.NAME.approval.expires", Duration, "How long a yes is good. Default: 1h."),
     key("runbooks", Map, "Where runbooks are."),
     key("runbooks.folder", Path, "Their folder. Default: docs/runbooks."),
-    key("runbooks.rules", Words, "Files of alerting rules that runbooks are checked against."),
+    key("runbooks.rules", Paths, "Files of alerting rules that runbooks are checked against."),
     key("runbooks.sections", Map, "The headings that a runbook must have, in place of the usual ones."),
     key("runbooks.sections.alert", Words, "Of an alert's runbook."),
     key("runbooks.sections.scenario", Words, "Of a scenario's."),
@@ -339,7 +345,7 @@ pub const KEYS: &[Key] = &[
     key("notify.channels[].from", Text, "email: the sender."),
     key("notify.channels[].to", WordOrWords, "email: the receivers."),
     key("notify.channels[].hello", Text, "email: the name in EHLO."),
-    key("notify.channels[].command", WordOrWords, "exec: the program and its arguments."),
+    key("notify.channels[].command", Program, "exec: the program and its arguments."),
     key("notify.rules", List, "Who hears of what; all that fit add up."),
     key("notify.rules[].on", WordOrWords, "Of which events. Default: all."),
     key("notify.rules[].severity", WordOrWords, "Of which severities. Default: all."),
@@ -403,7 +409,7 @@ pub const KEYS: &[Key] = &[
     key("backups[].source.last_success", Query, "metrics: the time of the last backup, in seconds since 1970."),
     key("backups[].source.size", Query, "metrics: its size in bytes."),
     key("backups[].source.last_run_failed", Query, "metrics: 1 where the last run failed."),
-    key("backups[].source.command", Words, "A program and its arguments, in place of the tool's own."),
+    key("backups[].source.command", Program, "A program and its arguments, in place of the tool's own."),
     key("backups[].source.stanza", Text, "pgbackrest: the stanza; barman: the server."),
     key("backups[].source.env", Map, "Variables of the program, by name."),
     key("backups[].source.env.NAME", Secret, "The value, as a reference."),

@@ -226,8 +226,15 @@ impl Config {
     /// As [`Config::place`], which here no trust mends.
     pub fn file_in(&self, place: &Place, name: &str) -> Result<PathBuf> {
         let folder = self.place(place)?;
-        let path = folder.join(name);
-        if trust::lies_below(&path, &[&folder, &self.folder()]) {
+        self.found_in(place, &folder, folder.join(name))
+    }
+
+    /// A file that was found in the folder of such a place.
+    ///
+    /// # Errors
+    /// As [`Config::file_in`].
+    pub fn found_in(&self, place: &Place, folder: &Path, path: PathBuf) -> Result<PathBuf> {
+        if place.origin.is_of_user() || trust::lies_below(&path, &[folder, &self.folder()]) {
             return Ok(path);
         }
         Err(Error::Secret {

@@ -49,6 +49,11 @@ impl Origin {
         Self { layer: Rc::new(layer), line: 0 }
     }
 
+    /// Did the user say it, in their own file or by a flag? What is built in may lead into a project.
+    pub fn is_of_user(&self) -> bool {
+        matches!(*self.layer, Layer::User(_) | Layer::Flag(_))
+    }
+
     /// `liveops.yaml:12`, `--prometheus`, `default`.
     pub fn show(&self) -> String {
         if self.line == 0 { self.layer.name().to_owned() } else { format!("{}:{}", self.layer.name(), self.line) }

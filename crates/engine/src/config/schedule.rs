@@ -1,13 +1,13 @@
 //! `notify.schedule`: who is on call, by a calendar or in turn, and by which channels each is called.
 
-use std::path::PathBuf;
 use std::str::FromStr;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 
 use crate::config::decode::{Problems, Section};
-use crate::config::node::{Node, Origin};
+use crate::config::node::Node;
 use crate::config::notify::{Channel, parsed, texts, words};
+use crate::config::trust::Place;
 use liveops_domain::incident::rota::{Handover, Rota, Rotation, Shift};
 use liveops_domain::text::suggest::nearest;
 use liveops_domain::zone::Zone;
@@ -19,7 +19,7 @@ pub const ON_CALL: &str = "on-call";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
     /// A calendar file, relative to the file that names it.
-    pub calendar: Option<(PathBuf, Origin)>,
+    pub calendar: Option<Place>,
     /// What stands in the configuration itself.
     pub rota: Rota,
     /// Person → channels, the first to be called first.
@@ -32,7 +32,7 @@ pub fn decode(top: &mut Section<'_>, channels: &[Channel], problems: &mut Proble
     let path = top.path("schedule");
     let mut section = Section::open(node, path.clone(), problems);
     let zone = section.parse("time_zone", problems, Zone::from_str).unwrap_or_default();
-    let calendar = section.text("who", problems).map(|file| (PathBuf::from(file), node.origin.clone()));
+    let calendar = section.place("who", "the on-call calendar", problems);
     let rotation = section.get("rotation").map(|node| rotation(node, &format!("{path}.rotation"), problems));
     if calendar.is_none() && rotation.is_none() {
         let message = "`who` (a calendar: `who: rota.ics`) or `rotation` is missing";

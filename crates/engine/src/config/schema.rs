@@ -94,7 +94,9 @@ impl Settings {
             }))
             .chain([Cow::Owned(Place::usual("templates", "templates"))])
             .chain(self.flags.file().map(Cow::Owned))
-            .chain([&self.flags.cert, &self.flags.key_file].into_iter().flatten().map(Cow::Borrowed))
+            .chain([&self.flags.ca, &self.flags.cert, &self.flags.key_file].into_iter().flatten().map(Cow::Borrowed))
+            .chain(self.slos.files.iter().map(Cow::Borrowed))
+            .chain(self.notify.schedule.iter().filter_map(|schedule| schedule.calendar.as_ref()).map(Cow::Borrowed))
             .collect()
     }
 

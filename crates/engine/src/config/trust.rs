@@ -163,15 +163,20 @@ pub fn of_program(program: &Program, folder: &Path) -> Vec<Wish> {
     let source = Source::Command(program.command.clone());
     let value = |secret: &Secret| json!([exact(&secret.source), named_files(&secret.source, folder)]);
     let env: Vec<_> = program.env.headers.iter().map(|(name, secret)| json!([name, value(secret)])).collect();
-    let names: Vec<&str> = program.env.headers.iter().map(|(name, _)| name.as_str()).collect();
-    let with = if names.is_empty() { String::new() } else { format!(" with {}", names.join(", ")) };
+    let given = |(name, secret): &(String, Secret)| {
+        let variables = secret.variables().into_iter().map(|variable| format!("`${variable}`"));
+        let from: Vec<String> = variables.chain(outside_source(&secret.source, folder)).collect();
+        if from.is_empty() { name.clone() } else { format!("{name} from {}", from.join(" and ")) }
+    };
+    let given: Vec<String> = program.env.headers.iter().map(given).collect();
+    let with = if given.is_empty() { String::new() } else { format!(" with {}", given.join(", ")) };
     let text = format!("run {}{with} to list backups", shown_command(&program.command));
     vec![Wish::new(text, &json!([exact(&source), env, named_files(&source, folder)]))]
 }
 
 /// A path that leads out of the project's folder, by `..`, by its beginning or by a link.
 pub fn of_place(place: &Place, folder: &Path) -> Option<Wish> {
-    if !matches!(*place.origin.layer, Layer::Project(_) | Layer::Default) {
+    if place.origin.is_of_user() {
         return None;
     }
     let (path, folder) = (resolved(&folder.join(&place.path)), resolved(folder));

@@ -1,6 +1,6 @@
 //! Service level objectives: can each be read, and has each data?
 
-use crate::doctor::finding::{Finding, System};
+use crate::doctor::finding::{Finding, System, no_answer};
 use crate::session::Session;
 use crate::slo::{load, status};
 use liveops_domain::error::{Error, Result};
@@ -24,6 +24,10 @@ pub async fn check(cx: &Session) -> Result<Option<System>> {
                 Finding::fail("slos", problem.to_string()).fix("correct that line").command("liveops slo status")
             };
             system.extend(problems.into_iter().map(finding));
+            return Ok(Some(system));
+        }
+        Err(error @ Error::Secret { .. }) => {
+            system.add(no_answer(&error));
             return Ok(Some(system));
         }
         Err(error) => {

@@ -1,6 +1,6 @@
 //! Values from the history back into flags: what `flag undo` and `liveops undo` share.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::flag::store_access::{FlagStoreAccess, FlagUpdate};
 use crate::flagstore::FlagStore;
@@ -14,33 +14,58 @@ use liveops_domain::flag::name::FlagName;
 use liveops_domain::flag::reader::Reader;
 use liveops_domain::text::shell::word;
 
-/// The flag and its history, as the store has them.
-pub async fn read(access: &FlagStoreAccess<'_>, name: &FlagName) -> Result<FlagNow> {
-    Ok(FlagNow {
-        flag: name.to_string(),
-        current: access.store.get(name).await?,
-        history: access.store.history(Some(name), None).await?,
-    })
+/// So many changes are named where the one that is asked for is not among them.
+const NAMED: usize = 8;
+
+/// The flag, and as much of its history as it takes to go back to a revision, or without one over the newest change.
+pub async fn read(access: &FlagStoreAccess<'_>, name: &FlagName, to_rev: Option<u64>) -> Result<FlagNow> {
+    let current = access.store.get(name).await?;
+    let mut history = Vec::new();
+    access
+        .store
+        .visit(&[name], |revision| {
+            let is_enough = to_rev.is_none_or(|rev| rev == revision.rev);
+            keep(&mut history, revision, is_enough)
+        })
+        .await?;
+    Ok(FlagNow { flag: name.to_string(), current, history })
 }
 
-/// As [`read`], for the names that an audit log holds.
-pub async fn read_all(access: &FlagStoreAccess<'_>, names: &[String]) -> Result<Vec<FlagNow>> {
+/// As [`read`], for the names that an audit log holds, and the change that is to be taken back.
+pub async fn read_all(access: &FlagStoreAccess<'_>, names: &[String], op: &str) -> Result<Vec<FlagNow>> {
     let names: Vec<FlagName> = names.iter().map(|name| parsed(name)).collect::<Result<_>>()?;
-    if let [one] = names.as_slice() {
-        return Ok(vec![read(access, one).await?]);
-    }
-    let values = access.values(&names.iter().collect::<Vec<_>>()).await?;
+    let names: Vec<&FlagName> = names.iter().collect();
+    let values = access.values(&names).await?;
     // One walk through the history for all of them.
     let mut history: HashMap<String, Vec<Revision>> = HashMap::new();
-    for revision in access.store.history(None, None).await? {
-        history.entry(revision.flag.clone()).or_default().push(revision);
-    }
-    let now = |(name, current): (&FlagName, _)| FlagNow {
+    let mut missing: HashSet<&str> = names.iter().map(|name| name.as_str()).collect();
+    access
+        .store
+        .visit(&names, |revision| {
+            if missing.contains(revision.flag.as_str()) {
+                let (flag, is_it) = (revision.flag.clone(), revision.op == op);
+                if is_it {
+                    missing.remove(flag.as_str());
+                }
+                keep(history.entry(flag).or_default(), revision, is_it);
+            }
+            missing.is_empty()
+        })
+        .await?;
+    let now = |(name, current): (&&FlagName, _)| FlagNow {
         flag: name.to_string(),
         current,
         history: history.remove(name.as_str()).unwrap_or_default(),
     };
     Ok(names.iter().zip(values).map(now).collect())
+}
+
+/// Keeps the newest changes and the one that is asked for: a long history is not held.
+fn keep(history: &mut Vec<Revision>, revision: Revision, is_asked_for: bool) -> bool {
+    if is_asked_for || history.len() < NAMED {
+        history.push(revision);
+    }
+    is_asked_for
 }
 
 /// The history and the audit log hold no other names than ours.
@@ -84,7 +109,7 @@ pub fn stale(cx: &Session, why: &Stale) -> Error {
             ),
         ),
         Stale::NoRevision { flag, known, .. } => {
-            let known: Vec<String> = known.iter().take(8).map(ToString::to_string).collect();
+            let known: Vec<String> = known.iter().map(ToString::to_string).collect();
             let hint = format!("it knows {}; `{}` shows them", known.join(", "), history(flag));
             return Error::usage(why.to_string(), hint);
         }

@@ -20,7 +20,7 @@ use crate::files::backwards::Backwards;
 use crate::files::file::{folder_of, sweep, sync_folder};
 use crate::files::open::{self, SHARED};
 use crate::files::replace::{behind_links, overwrite, replace};
-use crate::flagstore::{FlagStore, NewestOfEach, Write, WriteOutcome, line};
+use crate::flagstore::{FlagStore, Write, WriteOutcome, line, wanted};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::flag::document::Document;
 use liveops_domain::flag::history::Revision;
@@ -369,32 +369,16 @@ impl FlagStore for FileFlags {
         self.replace(write)
     }
 
-    async fn history(&self, name: Option<&FlagName>, limit: Option<usize>) -> Result<Vec<Revision>> {
-        let limit = limit.unwrap_or(usize::MAX);
+    async fn visit(&self, names: &[&FlagName], mut each: impl FnMut(Revision) -> bool) -> Result<()> {
         // Most lines of a long history are of other flags, and need not be read.
-        let quoted = name.map(|name| serde_json::to_vec(name.as_str())).transpose()?;
+        let quoted = match names {
+            [one] => Some(serde_json::to_vec(one.as_str())?),
+            _ => None,
+        };
         let finder = quoted.as_deref().map(memchr::memmem::Finder::new);
-        let mut found = Vec::new();
         let may_be = |line: &[u8]| finder.as_ref().is_none_or(|finder| finder.find(line).is_some());
-        self.revisions(may_be, |revision| {
-            if found.len() < limit && name.is_none_or(|name| revision.flag == name.as_str()) {
-                found.push(revision);
-            }
-            found.len() >= limit
-        })?;
-        Ok(found)
-    }
-
-    async fn newest(&self) -> Result<Vec<Revision>> {
-        let mut found = NewestOfEach::default();
-        self.revisions(
-            |_| true,
-            |revision| {
-                found.take(revision);
-                false
-            },
-        )?;
-        Ok(found.revisions)
+        let is_wanted = wanted(names);
+        self.revisions(may_be, |revision| is_wanted(&revision) && each(revision))
     }
 
     fn shown(&self) -> String {

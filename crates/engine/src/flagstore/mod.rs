@@ -11,7 +11,7 @@ pub mod redis;
 mod transaction;
 pub mod watch;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use crate::change::confirmed::Confirmed;
@@ -72,30 +72,40 @@ pub trait FlagStore {
     /// Replaces exactly the bytes that are expected, and writes that into the history.
     async fn write(&self, write: &Write, confirmed: &Confirmed) -> Result<WriteOutcome>;
 
+    /// Hands out the changes of these flags, or of all where none is named, the newest first, until `each` has enough.
+    async fn visit(&self, names: &[&FlagName], each: impl FnMut(Revision) -> bool) -> Result<()>;
+
     /// The changes of one flag, or of all, the newest first.
-    async fn history(&self, name: Option<&FlagName>, limit: Option<usize>) -> Result<Vec<Revision>>;
+    async fn history(&self, name: Option<&FlagName>, limit: Option<usize>) -> Result<Vec<Revision>> {
+        let mut found = Vec::new();
+        let is_enough = |found: &Vec<Revision>| limit.is_some_and(|limit| found.len() >= limit);
+        self.visit(name.as_slice(), |revision| {
+            found.push(revision);
+            is_enough(&found)
+        })
+        .await?;
+        Ok(found)
+    }
 
     /// The newest change of each flag that the history knows.
-    async fn newest(&self) -> Result<Vec<Revision>>;
+    async fn newest(&self) -> Result<Vec<Revision>> {
+        let mut found: HashMap<String, Revision> = HashMap::new();
+        self.visit(&[], |revision| {
+            found.entry(revision.flag.clone()).or_insert(revision);
+            false
+        })
+        .await?;
+        Ok(found.into_values().collect())
+    }
 
     /// Where it is, without credentials.
     fn shown(&self) -> String;
 }
 
-/// The first revision of each flag among those that come the newest first.
-#[derive(Debug, Default)]
-struct NewestOfEach {
-    seen: HashSet<String>,
-    revisions: Vec<Revision>,
-}
-
-impl NewestOfEach {
-    fn take(&mut self, revision: Revision) {
-        if !self.seen.contains(&revision.flag) {
-            self.seen.insert(revision.flag.clone());
-            self.revisions.push(revision);
-        }
-    }
+/// Whose changes are asked for; without a name, those of all.
+fn wanted<'a>(names: &[&'a FlagName]) -> impl Fn(&Revision) -> bool + use<'a> {
+    let names: HashSet<&str> = names.iter().map(|name| name.as_str()).collect();
+    move |revision| names.is_empty() || names.contains(revision.flag.as_str())
 }
 
 /// The place that is configured.
@@ -159,17 +169,10 @@ impl FlagStore for Flags {
         }
     }
 
-    async fn history(&self, name: Option<&FlagName>, limit: Option<usize>) -> Result<Vec<Revision>> {
+    async fn visit(&self, names: &[&FlagName], each: impl FnMut(Revision) -> bool) -> Result<()> {
         match self {
-            Self::Redis(store) => store.history(name, limit).await,
-            Self::File(store) => store.history(name, limit).await,
-        }
-    }
-
-    async fn newest(&self) -> Result<Vec<Revision>> {
-        match self {
-            Self::Redis(store) => store.newest().await,
-            Self::File(store) => store.newest().await,
+            Self::Redis(store) => store.visit(names, each).await,
+            Self::File(store) => store.visit(names, each).await,
         }
     }
 

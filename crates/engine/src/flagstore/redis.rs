@@ -8,7 +8,7 @@ use crate::clients::redis::pauses::Pauses;
 use crate::clients::redis::session::Notices;
 use crate::clients::redis::{Redis, unexpected};
 use crate::flagstore::keys::Keys;
-use crate::flagstore::{FlagStore, NewestOfEach, Write, WriteOutcome, transaction};
+use crate::flagstore::{FlagStore, Write, WriteOutcome, transaction, wanted};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::flag::history::Revision;
 use liveops_domain::flag::name::FlagName;
@@ -262,21 +262,6 @@ impl RedisFlags {
         Ok(found.any(|revision| revision.is_same(wanted)))
     }
 
-    /// Hands out the revisions of the history page by page, the newest first, until `each` has enough.
-    async fn revisions(&self, mut each: impl FnMut(Revision) -> bool) -> Result<()> {
-        let mut from = "+".to_owned();
-        loop {
-            let page = self.page(&from).await?;
-            let is_last = page.len() < PAGE;
-            if let Some((id, _)) = page.last() {
-                from = format!("({id}");
-            }
-            if page.into_iter().filter_map(|(_, revision)| revision).any(&mut each) || is_last {
-                return Ok(());
-            }
-        }
-    }
-
     /// Entries of the history from this id on, the newest first, with their ids.
     async fn page(&self, from: &str) -> Result<Vec<(String, Option<Revision>)>> {
         let mut command = redis::cmd("XREVRANGE");
@@ -410,27 +395,20 @@ impl FlagStore for RedisFlags {
         }
     }
 
-    async fn history(&self, name: Option<&FlagName>, limit: Option<usize>) -> Result<Vec<Revision>> {
-        let limit = limit.unwrap_or(usize::MAX);
-        let mut found = Vec::new();
-        self.revisions(|revision| {
-            if found.len() < limit && name.is_none_or(|name| revision.flag == name.as_str()) {
-                found.push(revision);
+    async fn visit(&self, names: &[&FlagName], mut each: impl FnMut(Revision) -> bool) -> Result<()> {
+        let is_wanted = wanted(names);
+        let mut from = "+".to_owned();
+        loop {
+            let page = self.page(&from).await?;
+            let is_last = page.len() < PAGE;
+            if let Some((id, _)) = page.last() {
+                from = format!("({id}");
             }
-            found.len() >= limit
-        })
-        .await?;
-        Ok(found)
-    }
-
-    async fn newest(&self) -> Result<Vec<Revision>> {
-        let mut found = NewestOfEach::default();
-        self.revisions(|revision| {
-            found.take(revision);
-            false
-        })
-        .await?;
-        Ok(found.revisions)
+            let mut revisions = page.into_iter().filter_map(|(_, revision)| revision).filter(&is_wanted);
+            if revisions.any(&mut each) || is_last {
+                return Ok(());
+            }
+        }
     }
 
     fn shown(&self) -> String {

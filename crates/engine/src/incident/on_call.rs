@@ -22,7 +22,7 @@ pub struct OnCall {
 /// Who is on call at this time; `None` without a schedule.
 ///
 /// # Errors
-/// `Io`, `Usage`: the calendar cannot be read.
+/// `Io`, `Usage`: the calendar cannot be read. `Secret`: it lies outside of the project, which is not trusted.
 pub fn on_call(cx: &Session, at: DateTime<Utc>) -> Result<Option<OnCall>> {
     let config = cx.config()?;
     let Some(schedule) = &config.settings.notify.schedule else {
@@ -30,8 +30,8 @@ pub fn on_call(cx: &Session, at: DateTime<Utc>) -> Result<Option<OnCall>> {
     };
     let mut rota = schedule.rota.clone();
     let mut odd = Vec::new();
-    if let Some((file, origin)) = &schedule.calendar {
-        let path = config.base(origin).join(file);
+    if let Some(place) = &schedule.calendar {
+        let path = config.place_as_said(place)?;
         let text = open::read_text(&path).map_err(|source| Error::Io { action: "read", path: path.clone(), source })?;
         let read = calendar::parse(&text, rota.zone);
         (rota.calendar, odd) = read.map_err(|what| {

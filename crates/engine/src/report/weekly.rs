@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::changes::gather;
 use crate::clients::http::request::Effort;
 use crate::clients::prometheus::Prometheus;
+use crate::config::trust::Place;
 use crate::files::open::read_text;
 use crate::flag::stale::{AFTER_DAYS, StaleFlag, stale_flags};
 use crate::observe::kpis;
@@ -275,7 +276,11 @@ async fn courses(cx: &Session, kpis: &[&Kpi], period: &Period) -> Result<Vec<Opt
 fn waivers(cx: &Session) -> Result<Part<Vec<EndingWaiver>>> {
     let now = cx.clock.now();
     let part = |data, reason| Part::new(FILE, now, data, reason);
-    let text = match read_text(&cx.config()?.folder().join(FILE)) {
+    let file = match cx.config()?.file_in(&Place::usual("waivers", ""), FILE) {
+        Ok(file) => file,
+        Err(error) => return Ok(part(None, Some(error.reason()))),
+    };
+    let text = match read_text(&file) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(part(Some(Vec::new()), None)),
         Err(error) => return Ok(part(None, Some(error.to_string()))),

@@ -368,7 +368,7 @@ impl Session {
         })?;
         let file = |file: &Option<Place>| file.as_ref().map(|place| config.place_as_said(place)).transpose();
         let mut security = Security {
-            ca: settings.ca.as_ref().map(|place| config.base(&place.origin).join(&place.path)),
+            ca: file(&settings.ca)?,
             identity: file(&settings.cert)?.zip(file(&settings.key_file)?),
             ..Security::default()
         };

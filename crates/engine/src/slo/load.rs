@@ -23,7 +23,7 @@ pub fn all(cx: &Session) -> Result<Vec<Slo>> {
     let settings = &cx.config()?.settings.slos;
     let mut problems = Problems::default();
     let mut slos = settings.defined.clone();
-    for path in paths(cx.config()?, &mut problems) {
+    for path in paths(cx.config()?, &mut problems)? {
         slos.extend(read(cx, &path, &mut problems)?);
     }
     twins(&slos, &mut problems);
@@ -67,7 +67,7 @@ pub fn chosen(cx: &Session, wanted: &[String]) -> Result<Vec<Slo>> {
 pub fn names(config: &Config) -> Vec<String> {
     let mut problems = Problems::default();
     let mut names: Vec<String> = config.settings.slos.defined.iter().map(|slo| slo.name.clone()).collect();
-    for path in paths(config, &mut problems) {
+    for path in paths(config, &mut problems).unwrap_or_default() {
         if let Ok(text) = open::read_text(&path) {
             names.extend(decode(&text, "", &mut problems).into_iter().map(|slo| slo.name));
         }
@@ -93,18 +93,21 @@ fn twins(slos: &[Slo], problems: &mut Problems) {
 }
 
 /// The files that the configuration names, in their order.
-fn paths(config: &Config, problems: &mut Problems) -> Vec<PathBuf> {
+fn paths(config: &Config, problems: &mut Problems) -> Result<Vec<PathBuf>> {
     let mut all = Vec::new();
-    for (pattern, origin) in &config.settings.slos.files {
-        let path = config.base(origin).join(pattern);
-        let found = matching(&path);
+    for place in &config.settings.slos.files {
+        let pattern = config.place_as_said(place)?;
+        let found = matching(&pattern);
         if found.is_empty() {
-            problems.error(origin, "slos.files", format!("`{pattern}` names no file"));
+            problems.error(&place.origin, "slos.files", format!("`{}` names no file", place.path.display()));
         }
-        all.extend(found);
+        let folder = pattern.parent().unwrap_or(&pattern);
+        for path in found {
+            all.push(if path == pattern { path } else { config.found_in(place, folder, path)? });
+        }
     }
     all.dedup();
-    all
+    Ok(all)
 }
 
 /// The file, or those of its folder that fit its last part, in which `*` is any text.

@@ -30,7 +30,7 @@ impl Revert for FlagChange<'_> {
     type Result = FlagsWritten;
 
     async fn decide(&self) -> Result<Planned, RevertFailure> {
-        let world = read_all(&self.access, self.undo.flags()).await?;
+        let world = read_all(&self.access, self.undo.flags(), &self.record.id).await?;
         let certain = self.record.state.is_certain();
         let restores = self.undo.decide(&self.record.id, &world, certain);
         let restores = restores.map_err(|why| match why {

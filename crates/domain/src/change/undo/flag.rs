@@ -26,7 +26,7 @@ pub enum FlagUndo {
 pub struct FlagNow {
     pub flag: String,
     pub current: Option<Vec<u8>>,
-    /// All that is known of it, the newest first.
+    /// As much as an undo needs, the newest first.
     pub history: Vec<Revision>,
 }
 

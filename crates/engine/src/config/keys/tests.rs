@@ -6,10 +6,11 @@ use std::rc::Rc;
 use serde_json::Value;
 
 use super::json::children;
-use super::{KEYS, Kind, schema};
+use super::{KEYS, Key, Kind, schema};
 use crate::config::decode::Problems;
-use crate::config::node::Layer;
+use crate::config::node::{Layer, Node, Value as Yaml};
 use crate::config::schema::decode;
+use crate::config::trust::wishes;
 use crate::config::yaml::parse;
 
 /// A file that opens every section there is.
@@ -162,4 +163,97 @@ fn the_json_schema_takes_what_the_reader_takes_and_no_unknown_key() {
         let value: Value = serde_yaml::from_str(wrong).expect("YAML");
         assert!(!fits(&value, &schema, &schema), "{wrong}");
     }
+}
+
+/// What stands in the place of something that [`FULL`] says.
+const ELSE: &[&str] = &[
+    "slos: { files: [a.yaml] }",
+    "notify: { channels: [ { name: a, type: exec, command: call } ], schedule: { who: a.ics } }",
+    "environments: { NAME: { flags: { url: 'rediss://h', sentinel_username: a, sentinel_password: '${A}', ca: a, cert: a, key_file: a } } }",
+];
+
+/// The key that a path means: `As` leads there, and `NAME` is any name.
+fn key_of(path: &str) -> Option<&'static Key> {
+    let known = KEYS.iter().find(|key| key.path == path && !matches!(key.kind, Kind::As(_)));
+    known.or_else(|| {
+        KEYS.iter().find_map(|key| match (key.kind, path.strip_prefix(key.path)) {
+            (Kind::As(other), Some(rest)) if rest.is_empty() || rest.starts_with('.') => {
+                key_of(&format!("{other}{rest}"))
+            }
+            _ => None,
+        })
+    })
+}
+
+/// Shows every value that leads somewhere, with its key.
+fn each_lead(node: &mut Node, path: &str, look: &mut impl FnMut(&'static Key, &mut Node)) {
+    let key = key_of(path);
+    match key.map(|key| key.kind) {
+        Some(Kind::Path | Kind::Paths | Kind::Program | Kind::Url | Kind::Secret) => {
+            return key.into_iter().for_each(|key| look(key, node));
+        }
+        Some(Kind::UrlOrMap) if node.text().is_some() => {
+            let origin = node.origin.clone();
+            *node = Node::map(vec![("url", node.clone())], &origin);
+        }
+        _ => {}
+    }
+    match &mut node.value {
+        Yaml::Map(entries) => {
+            for (name, node) in entries {
+                let at = if path.is_empty() { name.name.clone() } else { format!("{path}.{}", name.name) };
+                let is_known = key_of(&at).is_some() || KEYS.iter().any(|key| key.path.starts_with(&format!("{at}[]")));
+                each_lead(node, &if is_known { at } else { format!("{path}.NAME") }, look);
+            }
+        }
+        Yaml::List(items) => items.iter_mut().for_each(|node| each_lead(node, &format!("{path}[]"), look)),
+        Yaml::Null | Yaml::Scalar { .. } => {}
+    }
+}
+
+/// A key that leads out of the project, or sends something of the user's along, is a wish, whichever key it is: who
+/// adds one need not remember it.
+#[test]
+fn whatever_leads_out_of_a_project_is_a_wish() {
+    let folder = tempfile::tempdir().expect("temp dir");
+    let layer = Rc::new(Layer::Project("liveops.yaml".into()));
+    // Asked without credentials, and no variable is looked up in it.
+    let plain = ["dependencies[].url"];
+    let mut met: BTreeSet<&str> = plain.into();
+    for text in [&[FULL][..], ELSE].concat() {
+        for way in ["variable", "file", "command"] {
+            let mut root = parse(text, &layer).expect("valid").root;
+            let origin = root.origin.clone();
+            let mut wanted: Vec<(&str, String)> = Vec::new();
+            each_lead(&mut root, "", &mut |key, node| {
+                let mark = format!("MARK_{}_", wanted.len());
+                let outside = || Node::scalar(format!("/outside/{mark}"), &origin);
+                let list = |node| Node { value: Yaml::List(vec![node]), origin: origin.clone() };
+                let scheme = node.text().and_then(|text| text.split_once("://")).map_or("https", |(scheme, _)| scheme);
+                *node = match key.kind {
+                    _ if plain.contains(&key.path) => return,
+                    Kind::Path => outside(),
+                    Kind::Paths | Kind::Program => list(outside()),
+                    _ if way == "file" => Node::map(vec![("file", outside())], &origin),
+                    _ if way == "command" => Node::map(vec![("command", list(outside()))], &origin),
+                    Kind::Url => Node::scalar(format!("{scheme}://u:${{{mark}}}@h"), &origin),
+                    _ => Node::scalar(format!("${{{mark}}}"), &origin),
+                };
+                wanted.push((key.path, mark));
+            });
+            let mut problems = Problems::default();
+            let settings = decode(&root, "NAME", &mut problems);
+            assert!(problems.errors.is_empty(), "{way}: {:#?}", problems.errors);
+            let wishes = wishes(&settings, folder.path());
+            for (path, mark) in wanted {
+                assert!(wishes.iter().any(|wish| wish.text.contains(&mark)), "`{path}` by {way}: {wishes:#?}");
+                met.insert(path);
+            }
+        }
+    }
+    let all = KEYS
+        .iter()
+        .filter(|key| matches!(key.kind, Kind::Path | Kind::Paths | Kind::Program | Kind::Url | Kind::Secret));
+    let missed: Vec<&str> = all.map(|key| key.path).filter(|path| !met.contains(path)).collect();
+    assert!(missed.is_empty(), "full.yaml says nothing of {missed:?}");
 }

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 
 use crate::config::decode::{Problems, Section};
 use crate::config::node::{Node, Origin, Value};
+use crate::config::trust::Place;
 use liveops_domain::metric::promql;
 use liveops_domain::metric::promql::Span;
 use liveops_domain::metric::quantity::Unit;
@@ -32,7 +33,7 @@ const KINDS: [&str; 5] = ["ratio", "latency", "threshold", "up", "gauge"];
 pub struct SloSettings {
     pub defined: Vec<Slo>,
     /// Files of OpenSLO, relative to the file that names them; the last part may hold `*`.
-    pub files: Vec<(String, Origin)>,
+    pub files: Vec<Place>,
 }
 
 impl SloSettings {
@@ -50,8 +51,8 @@ pub fn decode(top: &mut Section<'_>, problems: &mut Problems) -> SloSettings {
     if let Value::Map(_) = node.value {
         let mut section = Section::open(node, "slos", problems);
         for item in section.list("files", problems) {
-            match item.text() {
-                Some(path) => settings.files.push((path.to_owned(), item.origin.clone())),
+            match Place::of("objectives", item) {
+                Some(place) => settings.files.push(place),
                 None => problems.error(&item.origin, "slos.files", "must be a list of paths"),
             }
         }
