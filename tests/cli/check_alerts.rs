@@ -41,10 +41,10 @@ fn fixtures() -> Vec<(&'static str, String, String)> {
             fine("expr: 'histogram_quantile(0.9, sum by (le) (rate(x_bucket[5m]))) > 1'"),
         ),
         ("A05 MEDIUM", fine("expr: 'rate(x_celsius[5m]) > 1'"), fine("expr: 'deriv(x_celsius[5m]) > 1'")),
-        ("A06 HIGH", fine("expr: errors_total > 9"), fine("expr: 'rate(errors_total[5m]) > 9'")),
+        ("A06 LOW", fine("expr: errors_total > 9"), fine("expr: 'rate(errors_total[5m]) > 9'")),
         ("A07 MEDIUM", fine("expr: 'sum(a / b) > 1'"), fine("expr: 'sum(a) / sum(b) > 1'")),
         (
-            "A08 MEDIUM",
+            "A08 LOW",
             fine("expr: 'increase(a_total[9m]) > 3 or increase(b_total[9m]) > 3'"),
             fine("expr: 'sum by (a) (increase(a_total[9m])) > 3 or sum by (b) (increase(b_total[9m])) > 3'"),
         ),

@@ -15,6 +15,7 @@ use liveops_domain::alert::{Alert, group};
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::metric::labels::Labels;
 use liveops_domain::metric::level::Level;
+use liveops_domain::runbook::link_of;
 use liveops_domain::status::source::{Outcome, Verdict};
 use liveops_domain::text::shell::word;
 use liveops_engine::clients::http::request::Effort;
@@ -100,11 +101,8 @@ impl Report for AlertDetails {
             blocks.push(field("expression", &rule.expression));
         }
         let runbook = self.alerts.iter().find_map(|alert| alert.runbook.clone());
-        let written = || {
-            self.rules
-                .iter()
-                .find_map(|rule| ["runbook_url", "runbook"].iter().find_map(|key| rule.annotations.get(*key).cloned()))
-        };
+        let written =
+            || self.rules.iter().find_map(|rule| link_of(&rule.annotations, &Labels::new()).map(ToOwned::to_owned));
         match runbook.or_else(written) {
             Some(runbook) => blocks.push(field("runbook", &runbook)),
             None => blocks.push(field("runbook", "none, and every alert needs one")),

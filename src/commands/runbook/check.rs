@@ -126,7 +126,7 @@ fn matched(
         return Vec::new();
     };
     let filed: Vec<NamedRunbook> = books.iter().map(|book| book.filed.clone()).collect();
-    let mut findings = against_rules(&filed, rules, &library.shown(Purpose::Alert));
+    let mut findings = against_rules(&filed, rules, &library.shown(Purpose::Alert), |link| library.exists(link));
     findings.retain(|one| one.id != "R02" || known.is_complete);
     let mut seen = Vec::new();
     for rule in rules {

@@ -9,6 +9,7 @@ use crate::incident::event::{Opened, Signal};
 use crate::incident::severity::Severity;
 use crate::incident::state::Incident;
 use crate::metric::labels::Labels;
+use crate::runbook::link_of;
 
 /// Characters of a title; what a label says is not bounded.
 const TITLE: usize = 200;
@@ -178,7 +179,6 @@ impl Webhook {
         let firing = self.alerts.iter().filter(|alert| alert.is_firing());
         let worst = firing.clone().min_by_key(|alert| rank(alert.severity()));
         let label = |name: &str| worst?.labels.get(name).cloned();
-        let note = |name: &str| worst?.annotations.get(name).cloned();
         let service = label("service").or_else(|| label("job"));
         let name = worst.map_or("alert", WebhookAlert::name).to_owned();
         let title = match &service {
@@ -191,7 +191,7 @@ impl Webhook {
             environment: environment.to_owned(),
             service,
             alert: Some(name),
-            runbook: note("runbook_url").or_else(|| note("runbook")),
+            runbook: worst.and_then(|alert| link_of(&alert.annotations, &alert.labels)).map(ToOwned::to_owned),
             started_at: firing.filter_map(|alert| alert.starts_at).min(),
             group_key: Some(self.group_key.clone()),
         }

@@ -209,7 +209,7 @@ pub fn check(
         findings.push(finding(id, incident, why).at(file, line.unwrap_or_default()));
     };
     for (wanted, _) in SECTIONS {
-        let found: Vec<&Part> = document.parts.iter().filter(|part| is_section(&part.title, wanted)).collect();
+        let found: Vec<&Part> = document.named().filter(|part| is_section(&part.title, wanted)).collect();
         let Some(first) = found.first() else {
             say("P02", None, format!("section `{wanted}` is missing"));
             continue;
@@ -234,7 +234,7 @@ pub fn check(
     }
     if document.items.is_empty() {
         let prose =
-            document.parts.iter().find(|part| is_section(&part.title, "action items") && !part.text.trim().is_empty());
+            document.named().find(|part| is_section(&part.title, "action items") && !part.text.trim().is_empty());
         match prose {
             Some(part) => {
                 let message =
@@ -301,6 +301,10 @@ mod tests {
         let text = "---\ntitle: x\n---\n# Outage\n\n**Summary**\n\nIt broke.\n\n### Customer impact\n\n12 users\n\n# Timeline\n\nx\n\n## Root Causes and Trigger\n\nx\n\n## Lessons Learned\n\n### What went well\n\nx\n\n### What didn't go well\n\nNothing negligible.\n\n## Response times\n\nx\n\n";
         let table = "## Follow-ups\n\n| Type | Due | Owner | Task |\n|---|---|---|---|\n| fix | 2026-02-01 | ada | alert on it |\n";
         assert_eq!(kinds(&format!("{text}{table}")), [""; 0]);
+        let labels = "# Outage\n\n- **Summary**: it broke\n- **Impact** - 12 users\n* **Key events:** none\n\n**Root cause:** a disk\n\nWhat went well: x\n\n<h2>What went wrong</h2>\n\nx\n\n| Lessons | learned much |\n|---|---|\n| Detection | fine |\n\n| Takeaways | Other |\n|---|---|\n| one | two |\n\n";
+        assert_eq!(kinds(&format!("{labels}{table}")), [""; 0]);
+        assert_eq!(kinds(&format!("{}{table}", labels.replace("12 users", "some users"))), ["no_numbers"]);
+        assert_eq!(kinds(&format!("{labels}Action items: we look at it\n")), ["no_owner"]);
         let list = "## Next steps\n\n- [x] rolled back\n- [ ] alert on it (@ada, due 2026-02-01)\n- Owner: bob. A test, by 2026-03-01\n- somebody looks at it\n";
         assert_eq!(kinds(&format!("{text}{list}")), ["no_owner", "no_date"]);
     }

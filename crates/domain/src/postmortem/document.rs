@@ -29,6 +29,8 @@ const BOLD: u8 = 7;
 #[derive(Debug, Default)]
 pub struct Document {
     pub parts: Vec<Part>,
+    /// What stands behind a name: `- **Impact**: …`, `Impact: …`, or beside or below it in a table.
+    pub labels: Vec<Part>,
     pub items: Vec<ActionItem>,
 }
 
@@ -42,6 +44,11 @@ pub struct Part {
 }
 
 impl Document {
+    /// Everything that has a name.
+    pub fn named(&self) -> impl Iterator<Item = &Part> {
+        self.parts.iter().chain(&self.labels)
+    }
+
     /// The heading above a line.
     pub fn section_at(&self, line: usize) -> Option<&str> {
         self.parts.iter().rev().find(|part| part.line <= line).map(|part| part.title.as_str())
@@ -71,6 +78,10 @@ struct Reader {
     is_head: bool,
     /// The item of a list under way, at each depth: its line, its text, and whether it is ticked.
     list: Vec<(usize, String, Option<bool>)>,
+    /// What stands in bold at the beginning of an item or a line: a label, if a colon follows.
+    strong: Option<String>,
+    /// Nothing was said yet in this item or line.
+    begins: bool,
     front: bool,
 }
 
@@ -86,13 +97,23 @@ impl Reader {
                 }
             }
             Event::Start(Tag::Paragraph) => {
+                self.begins = true;
                 self.bold = self.list.is_empty().then(|| (line, String::new(), false));
             }
             Event::Start(Tag::Strong) => {
+                self.strong = self.begins.then(String::new);
                 if let Some((_, text, is_bold)) = &mut self.bold
                     && text.is_empty()
                 {
                     *is_bold = true;
+                }
+            }
+            Event::End(TagEnd::Strong) => {
+                if let Some(name) = self.strong.take() {
+                    match name.trim().strip_suffix(':') {
+                        Some(name) => self.label(name.trim(), line),
+                        None => self.strong = Some(name),
+                    }
                 }
             }
             Event::End(TagEnd::Paragraph) => self.end_bold(),
@@ -112,6 +133,7 @@ impl Reader {
             }
             Event::End(TagEnd::TableRow) => self.end_row(),
             Event::Start(Tag::Item) => {
+                self.begins = true;
                 // What stands below an item tells more of it.
                 self.list.push((line, String::new(), None));
             }
@@ -121,11 +143,40 @@ impl Reader {
                 }
             }
             Event::End(TagEnd::Item) => self.end_item(),
-            Event::Text(text) | Event::Code(text) if !self.front => self.said(&text),
+            Event::Text(text) | Event::Code(text) if !self.front => self.words(&text, line),
+            Event::Html(html) if is_heading(&html) => {
+                self.begin(html_text(&html).trim().to_owned(), line, BOLD - 1);
+            }
             Event::Html(html) | Event::InlineHtml(html) => self.said(&html_text(&html)),
-            Event::SoftBreak | Event::HardBreak => self.said("\n"),
+            Event::SoftBreak | Event::HardBreak => {
+                self.said("\n");
+                self.begins = true;
+            }
             _ => {}
         }
+    }
+
+    fn label(&mut self, name: &str, line: usize) {
+        self.document.labels.push(Part { title: name.to_owned(), line, text: String::new(), level: BOLD + 1 });
+    }
+
+    /// Text, and whether it makes what stands before its colon a label.
+    fn words(&mut self, text: &str, line: usize) {
+        let is_first = std::mem::take(&mut self.begins);
+        let is_heading = self.heading.is_some();
+        match self.strong.take() {
+            Some(strong) if strong.is_empty() => self.strong = Some(text.to_owned()),
+            Some(strong) if text.trim_start().starts_with([':', '–', '—', '-']) => self.label(strong.trim(), line),
+            Some(_) => {}
+            None => {
+                let name = text.split_once(':').map(|(name, _)| name.trim());
+                let is_name = |name: &&str| !name.is_empty() && name.split_whitespace().count() <= 4;
+                if let Some(name) = name.filter(is_name).filter(|_| is_first && !is_heading) {
+                    self.label(name, line);
+                }
+            }
+        }
+        self.said(text);
     }
 
     fn begin(&mut self, title: String, line: usize, level: u8) {
@@ -153,6 +204,9 @@ impl Reader {
         }
         if !self.is_head {
             self.fill(text);
+            if let Some(label) = self.document.labels.last_mut() {
+                label.text.push_str(text.trim_start_matches(':'));
+            }
         }
     }
 
@@ -183,6 +237,13 @@ impl Reader {
     fn end_row(&mut self) {
         let row = self.row.take();
         self.fill("\n");
+        if let Some((line, cells)) = &row {
+            let beside = cells.split_first().map(|(name, rest)| (name.as_str(), rest.join(" ")));
+            let below = self.columns.iter().map(String::as_str).zip(cells.iter().cloned());
+            for (name, text) in beside.into_iter().chain(below).filter(|(_, text)| !text.trim().is_empty()) {
+                self.document.labels.push(Part { title: name.to_owned(), line: *line, text, level: BOLD + 1 });
+            }
+        }
         let Some((line, cells)) = row.filter(|_| self.is_in_actions()) else {
             return;
         };
@@ -234,6 +295,12 @@ impl Reader {
             holds && has_phrase(&part.title, &ACTIONS)
         })
     }
+}
+
+/// Is it a heading written in HTML?
+fn is_heading(html: &str) -> bool {
+    let tag = html.trim_start().as_bytes();
+    tag.len() > 3 && tag[0] == b'<' && tag[1].eq_ignore_ascii_case(&b'h') && (b'1'..=b'6').contains(&tag[2])
 }
 
 /// Who an item of a list names: `@ada`, `owner: ada`, `(ada)` before a date.

@@ -116,15 +116,21 @@ impl NamedRunbook {
     }
 }
 
-/// Every alert has its runbook, every runbook its alert. `folder` is where alerts' runbooks are, as it is shown.
-pub fn against_rules(files: &[NamedRunbook], rules: &[AlertRule], folder: &str) -> Vec<Finding> {
+/// Every alert has its runbook, every runbook its alert. `folder` is where alerts' runbooks are, as it is shown; `exists`
+/// says whether a path of the project is there, and nothing of one that leads out of it.
+pub fn against_rules(
+    files: &[NamedRunbook],
+    rules: &[AlertRule],
+    folder: &str,
+    exists: impl Fn(&str) -> Option<bool>,
+) -> Vec<Finding> {
     let runbooks: Vec<&NamedRunbook> = files.iter().filter(|file| file.purpose == Purpose::Alert).collect();
     let mut findings = Vec::new();
     let mut seen = BTreeSet::new();
     for rule in rules {
         // Several rules may share a name and a runbook: one of each severity.
         if seen.insert(&rule.name) {
-            findings.extend(of_rule(rule, &runbooks, folder));
+            findings.extend(of_rule(rule, &runbooks, folder, &exists));
         }
     }
     for file in runbooks {
@@ -139,17 +145,24 @@ pub fn against_rules(files: &[NamedRunbook], rules: &[AlertRule], folder: &str) 
     findings
 }
 
-fn of_rule(rule: &AlertRule, runbooks: &[&NamedRunbook], folder: &str) -> Option<Finding> {
+fn of_rule(
+    rule: &AlertRule,
+    runbooks: &[&NamedRunbook],
+    folder: &str,
+    exists: &impl Fn(&str) -> Option<bool>,
+) -> Option<Finding> {
     let (name, place) = (&rule.name, &rule.place);
     let own = format!("{name}.md");
     let link = rule.runbook();
     let has_file = runbooks.iter().any(|file| file.name == *name);
     if !has_file {
-        if let Some(link) = &link
-            && is_url(link)
-            && !link.ends_with(&format!("{folder}/{own}"))
-        {
-            // Kept somewhere else; `--online` looks whether it is there.
+        // Kept somewhere else, which `--online` looks at, or told in the annotation itself.
+        let is_elsewhere = |link: &String| {
+            let is_text = link.trim().contains(char::is_whitespace);
+            is_text
+                || if is_url(link) { !link.ends_with(&format!("{folder}/{own}")) } else { exists(link) != Some(false) }
+        };
+        if link.as_ref().is_some_and(is_elsewhere) {
             return None;
         }
         let cased = runbooks.iter().find(|file| file.name.eq_ignore_ascii_case(name));
@@ -157,7 +170,10 @@ fn of_rule(rule: &AlertRule, runbooks: &[&NamedRunbook], folder: &str) -> Option
             Some(file) => {
                 format!("alert `{name}` ({place}) has no runbook; {} differs in upper and lower case", file.path)
             }
-            None => format!("alert `{name}` ({place}) has no runbook: {folder}/{own} does not exist"),
+            None => match link.filter(|link| !is_url(link)) {
+                Some(link) => format!("alert `{name}` ({place}) links `{link}`, which does not exist"),
+                None => format!("alert `{name}` ({place}) has no runbook: {folder}/{own} does not exist"),
+            },
         };
         let fix = match cased {
             Some(file) => format!("rename {} to {own}", file.path),
@@ -174,7 +190,9 @@ fn of_rule(rule: &AlertRule, runbooks: &[&NamedRunbook], folder: &str) -> Option
             let fix = format!("add `runbook_url: {folder}/{own}` to its annotations");
             Some(rule.placed(finding("R04", name, why)).fix(fix))
         }
-        Some(link) if !is_url(&link) && link.rsplit('/').next() != Some(own.as_str()) => {
+        Some(link)
+            if !is_url(&link) && link.rsplit('/').next() != Some(own.as_str()) && exists(&link) != Some(true) =>
+        {
             let why = format!("alert `{name}` links `{link}`; its runbook is {folder}/{own}");
             Some(rule.placed(finding("R03", name, why)).fix("correct the link, or move the runbook"))
         }
@@ -276,20 +294,27 @@ mod tests {
             // Of another repository.
             rule("Far", Some("https://git/runbooks/Far.md")),
             rule("Linked", Some("docs/Other.md")),
+            rule("Page", Some("docs/page.md")),
+            rule("Aside", Some("playbook/of/others")),
+            rule("Told", Some("docs/Told.md: restart it")),
+            rule("Lost", Some("docs/lost.md")),
         ];
-        let findings = against_rules(&files, &rules, "docs/alerts");
+        let exists = |link: &str| link.starts_with("docs/").then_some(link == "docs/page.md");
+        let findings = against_rules(&files, &rules, "docs/alerts", exists);
         assert_eq!(
             kinds(&findings),
             [
                 "alert_without_runbook",
                 "alert_without_runbook",
                 "wrong_annotation",
+                "alert_without_runbook",
                 "runbook_without_alert",
                 "runbook_without_alert",
             ]
         );
+        assert!(findings[3].why.contains("links `docs/lost.md`, which does not exist"));
         assert!(findings[0].why.contains("upper and lower case"));
         assert!(findings[1].fix.as_deref().is_some_and(|fix| fix.contains("`liveops runbook new Web`")));
-        assert_eq!(kinds(&against_rules(&files[..1], &[rule("Down", None)], "d")), ["no_annotation"]);
+        assert_eq!(kinds(&against_rules(&files[..1], &[rule("Down", None)], "d", exists)), ["no_annotation"]);
     }
 }

@@ -9,12 +9,26 @@ pub mod step;
 
 use serde::Serialize;
 
+use crate::metric::labels::Labels;
 use crate::text::markdown::has_phrase;
 
 pub use crate::runbook::step::Step;
 
 /// What stands for "only you know this" in a runbook that was just written.
 pub const FILL_IN: &str = "[fill in";
+
+/// Where an alert's annotations, or its labels, say that its runbook is: `runbook_url`, and as other teams call it.
+pub fn link_of<'a>(annotations: &'a Labels, labels: &'a Labels) -> Option<&'a str> {
+    let bare = |key: &str| key.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+    let is_runbook = |key: &str| {
+        ["runbook", "playbook", "sop"].iter().any(|word| {
+            bare(key).strip_prefix(word).is_some_and(|rest| ["", "s", "url", "link", "uri", "href"].contains(&rest))
+        })
+    };
+    let named = annotations.get("runbook_url").into_iter();
+    let others = annotations.iter().chain(labels).filter(|(key, _)| is_runbook(key)).map(|(_, text)| text);
+    named.chain(others).map(String::as_str).find(|text| !text.trim().is_empty())
+}
 
 /// What a runbook is for, which decides the sections that it must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -218,5 +232,40 @@ impl Runbook {
     /// Reads Markdown; whatever it is, it can be read, and what is wrong is in `faults`.
     pub fn parse(text: &str) -> Self {
         parse::parse(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_runbook_is_found_under_each_name_that_teams_give_it() {
+        let pair = |key: &str| Labels::from([(key.to_owned(), "docs/x.md".to_owned())]);
+        let none = Labels::new();
+        for key in [
+            "runbook_url",
+            "runbook",
+            "runbookUrl",
+            "runbookURL",
+            "runbook_link",
+            "playbook",
+            "playbook_url",
+            "sop_url",
+        ] {
+            assert_eq!(link_of(&pair(key), &none), Some("docs/x.md"), "{key}");
+            assert_eq!(link_of(&none, &pair(key)), Some("docs/x.md"), "{key}");
+        }
+        for key in ["dashboard_url", "runbook_owner", "run", "soptional"] {
+            assert_eq!(link_of(&pair(key), &pair(key)), None, "{key}");
+        }
+        let both = Labels::from(
+            [("playbook", "a"), ("runbook_url", "b")].map(|(key, text)| (key.to_owned(), text.to_owned())),
+        );
+        assert_eq!(link_of(&both, &none), Some("b"));
+        assert_eq!(
+            link_of(&Labels::from([("runbook_url".to_owned(), " ".to_owned())]), &pair("playbook")),
+            Some("docs/x.md")
+        );
     }
 }

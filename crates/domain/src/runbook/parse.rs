@@ -14,7 +14,7 @@ pub(super) fn parse(text: &str) -> Runbook {
             title: String::new(),
             sections: Vec::new(),
             links: Vec::new(),
-            anchors: Vec::new(),
+            anchors: text.lines().filter_map(label).map(anchor).collect(),
             code: Vec::new(),
             steps: Vec::new(),
             faults: Vec::new(),
@@ -49,6 +49,18 @@ pub(super) fn parse(text: &str) -> Runbook {
     }
     book.faults.extend(twice);
     book
+}
+
+/// The name that a line gives to its place: `(name)=` of MyST, `.. _name:` of reStructuredText, `{#name}`, `{: #name }`.
+fn label(line: &str) -> Option<&str> {
+    let line = line.trim();
+    let of_myst = || line.strip_prefix('(')?.strip_suffix(")=");
+    let of_rst = || line.strip_prefix(".. _")?.strip_suffix(':');
+    let of_attributes = || {
+        let (_, name) = line.split_once("{#").or_else(|| line.split_once("{: #"))?;
+        name.split(['}', ' ']).next()
+    };
+    of_myst().or_else(of_rst).or_else(of_attributes).filter(|name| !name.is_empty())
 }
 
 fn line_starts(text: &str) -> Vec<usize> {
@@ -200,6 +212,14 @@ mod tests {
         );
         assert_eq!(book.unfilled, [25]);
         assert_eq!(book.faults[0].line, 27);
+    }
+
+    #[test]
+    fn places_are_named_in_each_dialect() {
+        let book = parse("# T\n\n(howto:logs)=\n## Logs\n\n.. _up-here:\n\ntext {#by-hand}\n\nmore {: #by-list .x }\n");
+        for name in ["howtologs", "logs", "uphere", "byhand", "bylist"] {
+            assert!(book.anchors.iter().any(|anchor| anchor == name), "{name}: {:?}", book.anchors);
+        }
     }
 
     #[test]

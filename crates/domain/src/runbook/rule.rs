@@ -4,6 +4,7 @@ use crate::alert::rule::Rule;
 use crate::check::alerts::file::WrittenRule;
 use crate::check::finding::Finding;
 use crate::metric::labels::Labels;
+use crate::runbook::link_of;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct AlertRule {
@@ -73,7 +74,7 @@ impl AlertRule {
 
     /// Where its annotation says that the runbook is, with the alert's name filled in.
     pub fn runbook(&self) -> Option<String> {
-        let link = self.annotation(&["runbook_url", "runbook"])?;
+        let link = link_of(&self.annotations, &self.labels)?;
         let mut filled = String::new();
         let mut rest = link;
         while let Some((before, after)) = rest.split_once("{{") {

@@ -5,6 +5,7 @@ pub mod count;
 pub mod duration;
 pub mod escape;
 pub mod gaps;
+pub mod indent;
 pub mod markdown;
 pub mod paste;
 pub mod redact;

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use saphyr_parser::{Event, Parser, ScalarStyle, StrInput};
 
 use crate::text::count::count;
+use crate::text::indent::indented;
 use crate::text::markdown::unmarked;
 
 /// How much of a file is read: values and bytes of its texts once every alias stands for what it names.
@@ -18,6 +19,8 @@ pub struct Limits {
 
 /// Of files that others write.
 const OTHERS: Limits = Limits { depth: 64, nodes: 2_000_000, bytes: 64 << 20 };
+
+const INVALID: &str = "not valid YAML";
 
 /// Where something is written, both from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -123,19 +126,68 @@ pub fn read(text: &str) -> Result<Vec<Document>, Fault> {
 
 /// As [`read`], within limits of one's own.
 pub fn read_within(text: &str, limits: Limits) -> Result<Vec<Document>, Fault> {
-    let parser = Parser::new_from_str(unmarked(text));
-    let mut reader = Reader { parser, limits, anchors: HashMap::new(), nodes: 0, bytes: 0, repeated: Vec::new() };
+    match read_as_far(text, limits) {
+        (_, Some(fault)) => Err(fault),
+        (documents, None) => Ok(documents),
+    }
+}
+
+/// The documents before the first fault, and that fault.
+pub fn read_until_fault(text: &str) -> (Vec<Document>, Option<Fault>) {
+    read_as_far(text, OTHERS)
+}
+
+fn read_as_far(text: &str, limits: Limits) -> (Vec<Document>, Option<Fault>) {
+    let text = unmarked(text);
+    let (documents, fault) = strictly(text, limits);
+    let is_syntax = fault.as_ref().is_some_and(|fault| fault.message.starts_with(INVALID));
+    // What reads Kubernetes' and Prometheus' files is not as strict.
+    if is_syntax
+        && let text = indented(text)
+        && let (more, later) = strictly(&text, limits)
+        && (later.is_none() || more.len() > documents.len())
+    {
+        return (more, later);
+    }
+    (documents, fault)
+}
+
+fn strictly(text: &str, limits: Limits) -> (Vec<Document>, Option<Fault>) {
+    let parser = Parser::new_from_str(text);
+    let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1));
+    let lines = if text.contains("\\/") { starts.map(|at| &text[at..]).collect() } else { Vec::new() };
+    let mut reader =
+        Reader { parser, limits, anchors: HashMap::new(), nodes: 0, bytes: 0, repeated: Vec::new(), lines };
     let mut documents = Vec::new();
+    if let Some(fault) = control(text) {
+        return (documents, Some(fault));
+    }
     loop {
-        match reader.next()? {
-            (Event::StreamEnd, _) => return Ok(documents),
-            (Event::Nothing | Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd, _) => {}
-            (event, place) => {
-                let root = reader.node(event, place, 0)?;
+        let read = reader.next().and_then(|(event, place)| match event {
+            Event::StreamEnd => Ok(None),
+            Event::Nothing | Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd => Ok(Some(None)),
+            event => reader.node(event, place, 0).map(|root| Some(Some(root))),
+        });
+        match read {
+            Ok(None) => return (documents, None),
+            Ok(Some(None)) => {}
+            Ok(Some(Some(root))) => {
                 documents.push(Document { root, repeated: std::mem::take(&mut reader.repeated) });
             }
+            Err(fault) => return (documents, Some(fault)),
         }
     }
+}
+
+/// A character that no YAML may hold.
+fn control(text: &str) -> Option<Fault> {
+    let is_wrong =
+        |c: char| c < ' ' && !matches!(c, '\t' | '\n' | '\r') || ('\u{7f}'..'\u{a0}').contains(&c) && c != '\u{85}';
+    let at = text.find(is_wrong)?;
+    let line = text[..at].rsplit('\n').next().unwrap_or_default();
+    let place = Place { line: text[..at].matches('\n').count() + 1, column: line.chars().count() + 1 };
+    let message = format!("{INVALID}: control characters are not allowed");
+    Some(Fault { place, message })
 }
 
 struct Reader<'a> {
@@ -145,6 +197,8 @@ struct Reader<'a> {
     nodes: usize,
     bytes: usize,
     repeated: Vec<Fault>,
+    /// What stands from each line on, where the text has a `\/`.
+    lines: Vec<&'a str>,
 }
 
 impl<'a> Reader<'a> {
@@ -153,10 +207,24 @@ impl<'a> Reader<'a> {
         match self.parser.next() {
             Some(Ok((event, span))) => Ok((event, place(&span.start))),
             Some(Err(error)) => {
-                Err(Fault { place: place(error.marker()), message: format!("not valid YAML: {}", error.info()) })
+                Err(Fault { place: place(error.marker()), message: format!("{INVALID}: {}", error.info()) })
             }
             None => Ok((Event::StreamEnd, Place::default())),
         }
+    }
+
+    /// YAML 1.2 has the escape `\/`; libyaml has not.
+    fn has_escaped_slash(&self, place: Place) -> bool {
+        let Some(line) = self.lines.get(place.line - 1) else { return false };
+        let mut chars = line.chars().skip(place.column);
+        while let Some(c) = chars.next() {
+            match c {
+                '"' => return false,
+                '\\' if chars.next() == Some('/') => return true,
+                _ => {}
+            }
+        }
+        false
     }
 
     fn grow(&mut self, place: Place, [nodes, bytes]: [usize; 2]) -> Result<(), Fault> {
@@ -181,6 +249,9 @@ impl<'a> Reader<'a> {
         let (value, anchor) = match event {
             Event::Scalar(text, style, anchor, _) => {
                 self.grow(place, [0, text.len()])?;
+                if style == ScalarStyle::DoubleQuoted && self.has_escaped_slash(place) {
+                    return Err(wrong(&format!("{INVALID}: `\\/` is no escape in double quotes")));
+                }
                 let style = match style {
                     ScalarStyle::Plain => Style::Plain,
                     ScalarStyle::Literal => Style::Literal,
@@ -233,6 +304,9 @@ impl<'a> Reader<'a> {
             let (event, value_place) = self.next()?;
             let node = self.node(event, value_place, depth + 1)?;
             if name == "<<" {
+                if lines.insert(name, place.line).is_some() {
+                    self.repeated.push(Fault { place, message: "key `<<` is given twice".into() });
+                }
                 let merged = match node.value {
                     Value::List(items) => items,
                     value => vec![Node { value, place }],
@@ -292,6 +366,30 @@ mod tests {
         assert_eq!(document.root.get("a").and_then(Node::text), Some("1"));
         let lines: Vec<usize> = document.repeated.iter().map(|fault| fault.place.line).collect();
         assert_eq!(lines, [2, 3]);
+    }
+
+    #[test]
+    fn what_libyaml_reads_is_read_and_what_it_refuses_is_not() {
+        for (text, want) in [
+            ("a: \"b\nc\"\n", "b c"),
+            ("- x\n---\na:\n  b:\n   - c: 'd\n\n\te'\n", ""),
+            ("a:\tb\n", "b"),
+            ("a: \"b\"# c\n", "b"),
+            ("a: \"b\\\\/\" # \\/\n", "b\\/"),
+        ] {
+            let documents = read(text).unwrap_or_else(|fault| panic!("{text}: {fault:?}"));
+            let found = documents[0].root.get("a").and_then(Node::text).unwrap_or_default();
+            assert_eq!(found, want, "{text}");
+        }
+        let flow = read("a: {\nb: c\n}\nd: [\n{e: f}\n]\n").unwrap();
+        assert_eq!(flow[0].root.get("a").and_then(|a| a.get("b")).and_then(Node::text), Some("c"));
+        for text in ["a: \"b\u{7}\"\n", "a: b\u{0}\n", "a: b\nc\n", "a: [b\nc: d\n", "a: 'b\n", "a: \"b\\/\"\n"] {
+            assert!(read(text).is_err(), "{text:?}");
+        }
+        assert!(read("a: {<<: *x}\n").is_err());
+        assert_eq!(read("x: &x {a: 1}\ny:\n  <<: *x\n  <<: *x\n").unwrap()[0].repeated.len(), 1);
+        let (documents, fault) = read_until_fault("a: 1\n---\n[[\n");
+        assert!(documents.len() == 1 && fault.is_some());
     }
 
     #[test]

@@ -161,7 +161,7 @@ fn runbooks(cx: &Session, mine: &[Rule], found: &mut Findings) -> Result<()> {
     let library = RunbookLibrary::open(cx)?;
     let books: Vec<NamedRunbook> = library.all()?.into_iter().map(|RunbookFile { filed, .. }| filed).collect();
     let rules: Vec<AlertRule> = mine.iter().filter_map(AlertRule::of).collect();
-    for one in against_rules(&books, &rules, &library.shown(Purpose::Alert)) {
+    for one in against_rules(&books, &rules, &library.shown(Purpose::Alert), |link| library.exists(link)) {
         if one.level >= Level::High && one.id != "R02" {
             let fix = one.fix.unwrap_or_default();
             found.add(waivable(Finding::new("D07", Level::High, one.subject, one.why), &fix));

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::clients::prometheus::wire::Delivery;
 use crate::doctor::finding::{Finding, first};
 use liveops_domain::alert::rule::Rule;
+use liveops_domain::runbook::link_of;
 
 /// Seconds of one rule, and of one group, that endanger the next evaluation.
 const SLOW_RULE: f64 = 2.0;
@@ -17,9 +18,6 @@ const LINES: usize = 5;
 
 /// Names in one line.
 const NAMES: usize = 4;
-
-/// Under which names teams keep the link to a runbook.
-const RUNBOOK: [&str; 4] = ["runbook_url", "runbook", "runbookUrl", "runbook_link"];
 
 /// Judges all rules.
 pub fn judge(rules: &[Rule]) -> Vec<Finding> {
@@ -84,7 +82,7 @@ fn slow(rules: &[Rule]) -> Vec<Finding> {
 fn runbooks(rules: &[Rule]) -> Finding {
     let alerting = || rules.iter().filter_map(|rule| Some((rule, rule.alerting.as_ref()?)));
     let mut names: Vec<&str> = alerting()
-        .filter(|(_, alerting)| !RUNBOOK.iter().any(|key| alerting.annotations.contains_key(*key)))
+        .filter(|(_, alerting)| link_of(&alerting.annotations, &alerting.labels).is_none())
         .map(|(rule, _)| rule.name.as_str())
         .collect();
     names.dedup();

@@ -50,6 +50,14 @@ impl RunbookLibrary {
         folder.display().to_string()
     }
 
+    /// Is what an alert links here? Nothing can be told of a path whose first folder is not one of the project.
+    pub fn exists(&self, link: &str) -> Option<bool> {
+        let path = link.trim_start_matches('/').trim_start_matches("./").split(['#', '?']).next().unwrap_or_default();
+        let first = path.split('/').next().unwrap_or_default();
+        let is_here = self.root.join(path).is_file();
+        (is_here || (path.contains('/') && first != ".." && self.root.join(first).is_dir())).then_some(is_here)
+    }
+
     /// Where the runbook of this name belongs: the path that is shown, and the one that is opened.
     pub fn place(&self, name: &str, purpose: Purpose) -> Result<(String, PathBuf)> {
         let unsafe_name = name.is_empty()

@@ -108,26 +108,35 @@ impl RuleFile {
 
     /// Reads a text that begins `below` lines down in the file.
     fn text(&mut self, text: &str, below: usize) {
-        match yaml::read(text) {
-            Ok(documents) if !is_erb(text) => {
-                documents.iter().for_each(|document| self.document(document, below));
-                let mut plain = documents.iter().map(|document| &document.root).filter(|root| is_plain(root));
-                if documents.first().is_some_and(|first| is_plain(&first.root))
-                    && let Some(second) = plain.nth(1)
-                {
-                    let why = "Prometheus reads only the first document of a file: these rules are never loaded";
-                    self.wrong(&self.path.clone(), second.place, below, why);
-                }
-            }
-            Err(fault) if !is_erb(text) && !is_unrendered(text) => {
-                self.wrong(&self.path.clone(), fault.place, below, fault.message);
-            }
-            _ => self.unknown.push(Unknown {
-                id: "A01",
-                subject: self.path.clone(),
-                why: "it is a template of Helm, Jinja or ERB: render it first, and check what comes out".into(),
-            }),
+        let (documents, fault) = yaml::read_until_fault(text);
+        if is_erb(text) || (fault.is_some() && is_unrendered(text)) {
+            return self.unrendered(&self.path.clone());
         }
+        // What follows the first document of a rule file nobody reads, be it right or wrong.
+        if let Some(first) = documents.first().filter(|first| is_plain(&first.root)) {
+            let second = documents.iter().skip(1).find(|document| is_plain(&document.root));
+            if let Some(place) = second.map(|document| document.root.place).or(fault.map(|fault| fault.place)) {
+                let why = "Prometheus reads only the first document of a file: what stands here is never loaded";
+                let finding = Finding::new("A01", Level::High, self.path.clone(), why);
+                let fix = "move it to a file of its own";
+                self.findings.push(finding.at(self.path.clone(), place.line + below).column(place.column).fix(fix));
+            }
+            if let Some(line) =
+                text.lines().position(|line| line.starts_with("%YAML") && line.trim_end() != "%YAML 1.1")
+            {
+                self.wrong(&self.path.clone(), Place { line: line + 1, column: 1 }, below, "Prometheus reads YAML 1.1");
+            }
+            return self.document(first, below);
+        }
+        documents.iter().for_each(|document| self.document(document, below));
+        if let Some(fault) = fault {
+            self.wrong(&self.path.clone(), fault.place, below, fault.message);
+        }
+    }
+
+    fn unrendered(&mut self, subject: &str) {
+        let why = "it is a template of Helm, Jinja or ERB: render it first, and check what comes out";
+        self.unknown.push(Unknown { id: "A01", subject: subject.to_owned(), why: why.into() });
     }
 
     fn wrong(&mut self, subject: &str, place: Place, below: usize, why: impl Into<String>) {
@@ -165,7 +174,7 @@ impl RuleFile {
                     );
                 }
             }
-        } else if let Some(groups) = root.get("groups").filter(|_| kind.is_empty()) {
+        } else if let Some(groups) = root.get("groups").filter(|groups| kind.is_empty() && is_of_rules(groups)) {
             self.unknown_keys(root, &["groups"], below, "rule file");
             self.groups(groups, below);
             groups.items().iter().for_each(|group| self.of_others(group, below));
@@ -190,7 +199,7 @@ impl RuleFile {
             self.wrong(&self.path.clone(), groups.place, below, "`groups` is no list");
         }
         let mut names = Vec::new();
-        for node in groups.items() {
+        for node in groups.items().iter().filter(|node| !node.is_null()) {
             let name = node.get("name").and_then(Node::text).unwrap_or_default().to_owned();
             self.unknown_keys(node, &GROUP_KEYS, below, "rule group");
             if name.is_empty() {
@@ -200,6 +209,10 @@ impl RuleFile {
             }
             names.push(name.clone());
             let interval = self.duration(node, "interval", &name, below);
+            self.duration(node, "query_offset", &name, below);
+            if let Some(limit) = node.get("limit").filter(|limit| !limit.is_null() && !is_number(limit)) {
+                self.wrong(&name, limit.place, below, "`limit` is no number");
+            }
             if let Some(strategy) = node.get("partial_response_strategy")
                 && !strategy.text().is_some_and(|word| ["abort", "warn"].contains(&word.to_lowercase().as_str()))
             {
@@ -207,7 +220,11 @@ impl RuleFile {
                 self.wrong(&name, strategy.place, below, why);
             }
             let mut rules = Vec::new();
-            for rule in node.get("rules").map_or(&[][..], Node::items) {
+            if let Some(wrong) = node.get("rules").filter(|rules| !matches!(rules.value, Value::List(_) | Value::Null))
+            {
+                self.wrong(&name, wrong.place, below, "`rules` is no list");
+            }
+            for rule in node.get("rules").map_or(&[][..], Node::items).iter().filter(|rule| !rule.is_null()) {
                 rules.extend(self.rule(rule, below));
             }
             self.groups.push(RuleGroup { name, interval, line: node.place.line + below, rules });
@@ -228,7 +245,11 @@ impl RuleFile {
         let value = node.get(key)?;
         let text = value.text()?;
         match duration::parse(text) {
-            Ok(duration) => Some(duration),
+            Ok(duration) if text == text.trim() => Some(duration),
+            Ok(_) => {
+                self.wrong(subject, value.place, below, format!("`{key}`: `{text}` has blanks around it"));
+                None
+            }
             Err(error) => {
                 self.wrong(subject, value.place, below, format!("`{key}`: {error}"));
                 None
@@ -250,7 +271,14 @@ impl RuleFile {
         let is_alert = !alert.is_empty();
         if !is_alert {
             for key in ["for", "keep_firing_for", "annotations"] {
-                if let Some(value) = node.get(key).filter(|value| !value.is_null()) {
+                // Nothing, however it is written, is taken for nothing.
+                let is_nothing = |value: &Node| match &value.value {
+                    Value::Scalar { text, .. } => duration::parse(text).is_ok_and(|hold| hold.is_zero()),
+                    Value::Map(entries) => entries.is_empty(),
+                    Value::Null => true,
+                    Value::List(_) => false,
+                };
+                if let Some(value) = node.get(key).filter(|value| !is_nothing(value)) {
                     self.wrong(&subject, value.place, below, format!("a recording rule has no `{key}`"));
                 }
             }
@@ -288,6 +316,10 @@ impl RuleFile {
             return (String::new(), None, line(value));
         };
         let tree = promql::checked(text);
+        if tree.is_err() && text.split_once("{{").is_some_and(|(_, rest)| rest.contains("}}")) {
+            self.unrendered(subject);
+            return (text.clone(), None, line(value));
+        }
         if let Err(syntax) = &tree {
             let Syntax { line, column, .. } = *syntax;
             let begin = value.place;
@@ -340,6 +372,23 @@ fn is_plain(root: &Node) -> bool {
     root.get("groups").is_some() && root.get("kind").is_none()
 }
 
+/// Other tools have groups, too; of what is none of rules nothing can be told.
+fn is_of_rules(groups: &Node) -> bool {
+    let of_rule = |rule: &Node| rule.entries().is_empty() || RULE_KEYS.iter().any(|key| rule.get(key).is_some());
+    let is_group = |group: &Node| match group.get("rules") {
+        Some(rules) => rules.items().is_empty() || rules.items().iter().any(of_rule),
+        None => group
+            .entries()
+            .iter()
+            .all(|(key, _)| GROUP_KEYS.contains(&key.name.as_str()) || nearest(&key.name, GROUP_KEYS).is_some()),
+    };
+    groups.items().is_empty() || groups.items().iter().any(is_group)
+}
+
+fn is_number(node: &Node) -> bool {
+    matches!(&node.value, Value::Scalar { text, style: Style::Plain } if text.parse::<f64>().is_ok())
+}
+
 /// `<%= p('x') %>`: YAML may hold it, and no rule does.
 fn is_erb(text: &str) -> bool {
     text.split_once("<%").is_some_and(|(_, rest)| rest.contains("%>"))
@@ -348,79 +397,12 @@ fn is_erb(text: &str) -> bool {
 /// Does the text wait for a tool that writes YAML from it?
 fn is_unrendered(text: &str) -> bool {
     text.lines().map(str::trim_start).any(|line| {
-        line.starts_with("{{") || line.starts_with("{%") || line.contains("{{ .Values") || line.contains("{{ include")
+        // No value of YAML begins with two braces.
+        ["{{", "{%"].iter().any(|mark| line.starts_with(mark))
+            || [": {{", "- {{", "{{ .Values", "{{ include"].iter().any(|mark| line.contains(mark))
     })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const RULE: &str = "{alert: A, expr: up == 0, for: 5m, labels: {severity: page, tier: 1}}";
-
-    #[test]
-    fn rules_are_read_wherever_teams_keep_them() {
-        let own = format!("groups: [{{name: g, rules: [{RULE}, {{record: r, expr: x}}]}}]");
-        let object = format!("apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nspec:\n  {own}\n");
-        let map = format!("kind: ConfigMap\ndata:\n  a.rules: |\n    {own}\n  other.txt: 'no groups: 3'\n");
-        let list = format!("kind: List\nitems:\n- kind: PrometheusRule\n  spec:\n    {own}\n- kind: Service\n");
-        for (text, count, line) in [
-            (own.clone(), 2, 1),
-            (object.clone(), 2, 4),
-            (map.clone(), 2, 4),
-            (map.replace("a.rules", "alerts"), 2, 4),
-            (list, 2, 5),
-            (format!("---\n{object}---\nkind: Service\n---\n{own}\n"), 4, 5),
-            ("groups:\n".into(), 0, 0),
-            (String::new(), 0, 0),
-            ("kind: Deployment\nspec: {replicas: 1}".into(), 0, 0),
-        ] {
-            let file = RuleFile::read(&text, "r.yml");
-            assert_eq!(file.rules().count(), count, "{text}");
-            assert!(file.findings.is_empty(), "{text}: {:?}", file.findings);
-            assert_eq!(file.rules().next().map_or(0, |rule| rule.line), line, "{text}");
-        }
-    }
-
-    /// Each text with the line and the words of what Prometheus refuses in it.
-    #[test]
-    fn what_prometheus_refuses_has_its_place() {
-        for (rule, line, why) in [
-            ("- alert: A\n  expr: sum(\n", 4, "no PromQL"),
-            ("- alert: A\n  expr: |\n    up\n    == (\n", 6, "no PromQL"),
-            ("- alert: A\n  expr: up == 0\n  fore: 5m\n", 5, "a rule has no field `fore`; did you mean `for`?"),
-            ("- alert: A\n  expr: up == 0\n  for: 5\n", 5, "has no unit"),
-            ("- expr: up\n", 3, "neither `alert` nor `record`"),
-            ("- alert: A\n  record: b\n  expr: up\n", 3, "both `alert` and `record`"),
-            ("- record: a\n  expr: up\n  for: 1m\n", 5, "a recording rule has no `for`"),
-            ("- record: a-b\n  expr: up\n", 3, "no name of a metric"),
-            ("- alert: A\n", 3, "no `expr`"),
-            ("- alert: A\n  expr: up == 0\n  expr: up\n", 5, "given twice"),
-            ("- alert: A\n  expr: up == 0\n  annotations: {s: '{{ $label.x }}'}\n", 5, "undefined variable"),
-            ("- alert: A\n  expr: up == 0\n  labels: {a-b: c}\n", 5, "no name of labels"),
-        ] {
-            let body = rule.replace('\n', "\n  ");
-            let text = format!("groups:\n- name: g\n  rules:\n  {}\n", body.trim_end());
-            let found = RuleFile::read(&text, "r.yml").findings;
-            let [only] = found.as_slice() else { panic!("{text}: {found:#?}") };
-            assert!(only.why.contains(why), "{text}: {}", only.why);
-            assert_eq!(only.line, Some(line + 1), "{text}: {}", only.why);
-            assert_eq!((only.id, only.level), ("A01", Level::Blocker));
-        }
-        let twice = RuleFile::read("groups:\n- {name: g, rules: []}\n- {name: g, rules: []}\n", "r.yml");
-        assert_eq!(twice.findings.len(), 1);
-        let second = RuleFile::read("groups: []\n---\ngroups: []\n", "r.yml").findings;
-        assert!(second.len() == 1 && second[0].why.contains("only the first document"), "{second:?}");
-        assert_eq!(RuleFile::read("groups: 3\n", "r.yml").findings.len(), 1);
-        let levels = |strategy: &str, head: &str| -> Vec<Level> {
-            let text = format!("{head}groups: [{{name: g, partial_response_strategy: {strategy}, rules: []}}]\n");
-            RuleFile::read(&text, "r.yml").findings.iter().map(|one| one.level).collect()
-        };
-        assert_eq!(levels("warn", ""), [Level::Medium]);
-        assert_eq!(levels("bob", ""), [Level::Blocker, Level::Medium]);
-        assert_eq!(levels("warn", "kind: PrometheusRule\nspec:\n  "), []);
-        assert_eq!(RuleFile::read("grups: [\n", "r.yml").findings.len(), 1);
-        let helm = RuleFile::read("{{- if .Values.on }}\ngroups: []\n{{- end }}\n", "r.yml");
-        assert_eq!((helm.findings.len(), helm.unknown.len()), (0, 1));
-    }
-}
+#[path = "file_tests.rs"]
+mod tests;

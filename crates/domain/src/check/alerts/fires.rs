@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use crate::check::alerts::bounds::ANY;
 use crate::check::alerts::bounds::Bounds;
+use crate::check::alerts::infer::flipped;
 use crate::check::alerts::set::{Placed, RuleSet};
-use crate::check::alerts::shape::{Presence, Shape, flipped};
+use crate::check::alerts::shape::{Presence, Shape};
 use crate::check::finding::{Finding, Level, Unknown};
 use crate::metric::promql::Expr;
 use crate::text::duration::human;

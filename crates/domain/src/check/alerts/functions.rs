@@ -3,8 +3,10 @@
 
 use std::collections::BTreeSet;
 
+use crate::check::alerts::infer::{flipped, is_counter, shapes};
 use crate::check::alerts::set::{Placed, RuleSet};
-use crate::check::alerts::shape::{Known, Shape, flipped, is_counter, shapes};
+use crate::check::alerts::shape::{Known, Shape};
+use crate::check::alerts::template;
 use crate::check::finding::{Finding, Level};
 use crate::metric::promql::{BinaryExpr, Expr, VectorSelector};
 
@@ -64,6 +66,10 @@ const EVENTS: [&str; 22] = [
     "violation",
     "attempt",
 ];
+
+/// What there is now, by its name.
+const STATES: [&str; 10] =
+    ["pending", "inflight", "in_flight", "waiting", "queued", "enabled", "active", "current", "open", "stuck"];
 
 pub fn check(set: &RuleSet<'_>, placed: Placed<'_>) -> Vec<Finding> {
     let rule = placed.rule;
@@ -189,12 +195,21 @@ fn bare_counter(set: &RuleSet<'_>, placed: Placed<'_>, both: &BinaryExpr) -> Opt
     if known.is_some_and(|kind| kind != "counter") || set.recorded(name).is_some() {
         return None;
     }
-    let is_event = EVENTS.iter().any(|word| name.contains(word));
-    if known.is_none() && !is_event && (is_zero(&both.rhs) || is_whole(placed.rule.tree.as_ref()?, name)) {
+    // `_total` is also what is there in all, such as bytes of memory: only what happens is counted.
+    if known.is_none() && (!EVENTS.iter().any(|word| name.contains(word)) || is_whole(placed.rule.tree.as_ref()?, name))
+    {
         return None;
     }
-    let level = if known.is_some() || is_event { Level::High } else { Level::Medium };
-    let why = format!("the counter `{name}` is compared as it stands: it only grows, and starts anew with its process");
+    let (level, why) = match known {
+        Some(_) => (
+            Level::High,
+            format!("the counter `{name}` is compared as it stands: it only grows, and starts anew with its process"),
+        ),
+        None => (
+            Level::Low,
+            format!("`{name}`, by its name a counter, is compared as it stands: a counter only grows until a restart"),
+        ),
+    };
     Some(placed.rule.of_expr("A06", level, why).fix("compare how much it grows: `rate(…[5m])` or `increase(…[1h])`"))
 }
 
@@ -216,9 +231,9 @@ fn is_whole(expr: &Expr, name: &str) -> bool {
 fn total(expr: &Expr) -> Option<&str> {
     match expr.bare() {
         // How many there are now is no counter, whatever it is called.
-        Expr::Selector(selector) => selector.metric().filter(|name| {
-            name.ends_with("_total") && !["pending", "inflight", "in_flight"].iter().any(|word| name.contains(word))
-        }),
+        Expr::Selector(selector) => {
+            selector.metric().filter(|name| name.ends_with("_total") && !STATES.iter().any(|word| name.contains(word)))
+        }
         Expr::Negative(inner) => total(inner),
         Expr::Aggregate { op, args, .. } if ["sum", "avg", "min", "max"].contains(&op.as_str()) => total(args.last()?),
         Expr::Binary(both) if ["*", "/", "+"].contains(&both.op) => {
@@ -299,14 +314,22 @@ fn collision(set: &RuleSet<'_>, placed: Placed<'_>, both: &BinaryExpr) -> Option
         return None;
     }
     let why = "both sides of its `or` can have the same labels: when both hold, only the left one is told".to_owned();
+    // The same thing over other windows: `ratio_rate5m`, `ratio_rate1h`.
     let metrics = |expr: &Expr| {
-        expr.selectors().iter().filter_map(|one| one.metric()).map(ToOwned::to_owned).collect::<BTreeSet<_>>()
+        let bare = |name: &str| name.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
+        let name = |name: &str| bare(name).trim_end_matches(['s', 'm', 'h', 'd', 'w']).to_owned();
+        expr.selectors().iter().filter_map(|one| one.metric()).map(name).collect::<BTreeSet<_>>()
     };
+    // One alert for two conditions is what somebody may want; a number that is of one of them misleads.
+    let rule = placed.rule;
+    let shows_value = rule
+        .annotations
+        .values()
+        .chain(rule.labels.values())
+        .any(|text| template::read(text).is_ok_and(|asked| asked.value));
+    let level = if shows_value { Level::Medium } else { Level::Low };
     (metrics(&both.lhs) != metrics(&both.rhs)).then(|| {
-        placed
-            .rule
-            .of_expr("A08", Level::Medium, why)
-            .fix("make two alerts of it, or tell the sides apart with `label_replace`")
+        rule.of_expr("A08", level, why).fix("make two alerts of it, or tell the sides apart with `label_replace`")
     })
 }
 
@@ -322,6 +345,7 @@ mod tests {
         setting.types.insert("typed_gauge".into(), "gauge".into());
         setting.types.insert("typed_counter".into(), "counter".into());
         setting.types.insert("gauge_total".into(), "gauge".into());
+        setting.types.insert("counted_total".into(), "counter".into());
         for (expr, want) in [
             ("histogram_quantile(0.9, sum(rate(x_bucket[5m]))) > 1", "A04"),
             ("histogram_quantile(0.9, sum by (job) (rate(x_bucket[5m]))) > 1", "A04"),
@@ -338,14 +362,19 @@ mod tests {
             ("deriv(x_total[5m]) > 1", "A05"),
             ("delta(gauge_total[5m]) > 1", ""),
             ("deriv(x_bytes[5m]) > 1", ""),
-            ("x_total > 5", "A06"),
+            ("x_total > 5", ""),
+            ("x_requests_total > 5", "A06"),
+            ("backends_waiting_requests_total > 5", ""),
+            ("counted_total > 5", "A06"),
+            ("a_rate5m > 5 or a_rate1h > 1", ""),
+            ("errors_total > 1", "A06"),
             ("errors_total > 0", "A06"),
             ("jobs_pending_total > 0", ""),
             ("x_total > 0", ""),
             ("x_total < 5", ""),
             ("x_used / x_total > 0.9 and x_total > 1", ""),
-            ("sum by (job) (x_total) > 5", "A06"),
-            ("x_total / y_total > 0.5", "A06"),
+            ("sum by (job) (x_errors_total) > 5", "A06"),
+            ("x_errors_total / y_total > 0.5", "A06"),
             ("rate(x_total[5m]) > 5", ""),
             ("x_total - x_total offset 5m > 5", ""),
             ("x_total == 0", ""),

@@ -6,6 +6,7 @@ pub mod file;
 pub mod fires;
 pub mod functions;
 pub mod history;
+pub mod infer;
 pub mod live;
 pub mod proof;
 pub mod reach;
@@ -123,6 +124,7 @@ pub fn judge<'a>(files: &[RuleFile], set: &RuleSet<'a>) -> Judged<'a> {
         found.findings.extend(words::annotations(set, placed));
         found.findings.extend(words::units(placed));
     }
+    found.findings.extend(words::vocabulary(set));
     found.findings.extend(duplicates::check(set));
     judged
 }

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::check::alerts::file::WrittenRule;
 use crate::check::alerts::fires::Claim;
+use crate::check::alerts::infer::bounds_of;
 use crate::check::alerts::set::RuleSet;
-use crate::check::alerts::shape::bounds_of;
 use crate::metric::labels::{quote, show_name};
 use crate::metric::promql::{Expr, MatchOp, VectorSelector};
 

@@ -1,11 +1,13 @@
 //! All rules that are checked together, and what is known of the place where they run.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::check::alerts::file::{RuleFile, RuleGroup, WrittenRule};
-use crate::check::alerts::shape::{Shape, shapes};
+use crate::check::alerts::infer::shapes;
+use crate::check::alerts::shape::Shape;
+use crate::check::alerts::words::has_owner;
 use crate::metric::labels::Labels;
 
 /// What is known of the place where the rules run.
@@ -29,8 +31,8 @@ pub struct Setting {
 
 impl Default for Setting {
     fn default() -> Self {
-        let words =
-            "critical high medium low warning info none page ticket notice error p1 p2 p3 p4 sev1 sev2 sev3 sev4";
+        let words = "critical high medium low warning info none page ticket notice error fatal emergency major minor p0 p1 p2 p3 \
+             p4 p5 s1 s2 s3 s4 s5 sev0 sev1 sev2 sev3 sev4 sev5";
         Self {
             scrape_interval: Duration::from_secs(15),
             evaluation_interval: Duration::from_secs(60),
@@ -58,6 +60,7 @@ pub struct RuleSet<'a> {
     pub setting: &'a Setting,
     pub rules: Vec<Placed<'a>>,
     recording: BTreeMap<&'a str, Vec<Placed<'a>>>,
+    owners: OnceCell<bool>,
     /// None while they are being looked at.
     known: RefCell<BTreeMap<String, Option<Vec<Shape>>>>,
 }
@@ -75,11 +78,16 @@ impl<'a> RuleSet<'a> {
                 }
             }
         }
-        Self { setting, rules, recording, known: RefCell::default() }
+        Self { setting, rules, recording, owners: OnceCell::new(), known: RefCell::default() }
     }
 
     pub fn alerts(&self) -> impl Iterator<Item = Placed<'a>> {
         self.rules.iter().copied().filter(|placed| placed.rule.is_alert)
+    }
+
+    /// Does any alert say whose it is?
+    pub fn has_owners(&self) -> bool {
+        *self.owners.get_or_init(|| self.alerts().any(|placed| has_owner(placed.rule)))
     }
 
     /// The rules that record a metric.
@@ -100,7 +108,7 @@ impl<'a> RuleSet<'a> {
         }
         self.known.borrow_mut().insert(name.to_owned(), None);
         let of_rule = |placed: &Placed<'_>| {
-            let mut all = shapes(placed.rule.tree.as_ref()?, &|name| self.recorded(name));
+            let mut all = shapes(placed.rule.tree.as_ref()?, &|name| self.recorded_for(placed.rule, name));
             for shape in &mut all {
                 shape.relabel(&placed.rule.labels);
             }
@@ -112,9 +120,20 @@ impl<'a> RuleSet<'a> {
         all
     }
 
+    /// What a recorded metric is to a rule. Another file of rules may belong to another server, where others record the
+    /// same metric, too.
+    fn recorded_for(&self, rule: &WrittenRule, name: &str) -> Option<Vec<Shape>> {
+        let mut all = self.recorded(name)?;
+        let is_here = self.setting.is_complete || self.recording(name).iter().any(|one| one.rule.file == rule.file);
+        if !is_here {
+            all.iter_mut().for_each(|shape| shape.is_example = true);
+        }
+        Some(all)
+    }
+
     /// What the expression of a rule can be; nothing where it cannot be read.
     pub fn shapes(&self, rule: &WrittenRule) -> Vec<Shape> {
-        rule.tree.as_ref().map(|tree| shapes(tree, &|name| self.recorded(name))).unwrap_or_default()
+        rule.tree.as_ref().map(|tree| shapes(tree, &|name| self.recorded_for(rule, name))).unwrap_or_default()
     }
 
     /// The metrics that an expression names, with those that recording rules make them of.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use crate::check::alerts::file::WrittenRule;
 use crate::check::alerts::set::{Placed, RuleSet};
 use crate::check::finding::{Finding, Level, Unknown};
 use crate::metric::promql::Expr;
@@ -95,11 +96,7 @@ pub fn hold(set: &RuleSet<'_>, placed: Placed<'_>) -> Option<Finding> {
     let rule = placed.rule;
     let tree = rule.tree.as_ref()?;
     let two = set.setting.scrape_interval * 2;
-    let mut absent = false;
-    tree.walk(&mut |expr| {
-        absent |= matches!(expr, Expr::Call { function, .. } if function.name == "absent");
-    });
-    if absent && rule.held() < two {
+    if is_absence(tree) && rule.held() < two {
         let why = match rule.hold {
             Some(hold) if !hold.is_zero() => {
                 format!("`absent` with `for: {}` fires when one scrape is missed", to_promql(hold))
@@ -116,6 +113,65 @@ pub fn hold(set: &RuleSet<'_>, placed: Placed<'_>) -> Option<Finding> {
     }
     let why = "it has no `for`, and compares what a gauge is at one moment: one odd scrape fires it";
     Some(rule.finding("A10", Level::Medium, why).fix("add `for: 5m`, or `for: 0s` where the first sample is to page"))
+}
+
+/// Does it fire where `absent` does, whatever else there is?
+fn is_absence(expr: &Expr) -> bool {
+    match expr.bare() {
+        Expr::Call { function, .. } => function.name == "absent",
+        Expr::Binary(both) if both.op == "or" => is_absence(&both.lhs) || is_absence(&both.rhs),
+        Expr::Binary(both) if both.op == "and" => is_absence(&both.lhs) && is_absence(&both.rhs),
+        Expr::Binary(both) if both.op == "unless" => is_absence(&both.lhs),
+        Expr::Binary(both) => is_absence(&both.lhs) && matches!(both.rhs.bare(), Expr::Number(_)),
+        Expr::Aggregate { args, .. } => args.last().is_some_and(is_absence),
+        _ => false,
+    }
+}
+
+/// Words in the names of what moves with the clock, or is kept from an event long ago: it does not jump at one scrape.
+const CLOCKS: [&str; 24] = [
+    "since",
+    "age",
+    "ages",
+    "timestamp",
+    "timestamps",
+    "time",
+    "date",
+    "expiry",
+    "expiration",
+    "expires",
+    "expire",
+    "ttl",
+    "uptime",
+    "created",
+    "started",
+    "last",
+    "remaining",
+    "left",
+    "until",
+    "notafter",
+    "valid",
+    "validity",
+    "elapsed",
+    "days",
+];
+
+/// Is it an age, or a moment?
+fn is_clock(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    let mut words = lower.split(['_', ':']).peekable();
+    let mut is_clock = false;
+    while let Some(word) = words.next() {
+        // How long one answer took is no moment: `response_time`, `idle_time`.
+        is_clock |= match word {
+            "time" => ["start", "end", "boot", "created", "completion", "success", "last", "run", "expiry", "update"]
+                .iter()
+                .any(|kind| lower.contains(kind)),
+            "last" => words.peek().is_some(),
+            word => CLOCKS.contains(&word),
+        };
+    }
+    is_clock || lower.contains("not_after") || lower.contains("last_success")
 }
 
 /// Is what is compared the value of one moment?
@@ -147,7 +203,12 @@ fn is_gauge(set: &RuleSet<'_>, expr: &Expr) -> bool {
     let selectors = expr.selectors();
     // What somebody has recorded may be of a whole hour, and what counts whole events stays as it is.
     let lasts = |name: &str| {
-        name.contains(':') || !set.recording(name).is_empty() || name.ends_with("_info") || name.ends_with("_total")
+        name.contains(':')
+            || !set.recording(name).is_empty()
+            || name.ends_with("_info")
+            || name.ends_with("_total")
+            || name.starts_with("ALERTS")
+            || is_clock(name)
     };
     !selectors.is_empty() && !looks_back(expr) && !selectors.iter().any(|selector| selector.metric().is_none_or(lasts))
 }
@@ -171,7 +232,11 @@ pub fn recorded(set: &RuleSet<'_>, placed: Placed<'_>) -> (Vec<Finding>, Vec<Unk
         } else if !all.is_empty() {
             let every = |placed: &Placed<'_>| placed.group.interval.unwrap_or(set.setting.evaluation_interval);
             let own = every(&placed);
-            if let Some(slow) = all.iter().find(|other| every(other) > own * 2) {
+            // Another group may record the same name as often; and what never changes is never late.
+            let moves = |rule: &WrittenRule| rule.tree.as_ref().is_none_or(|tree| !tree.selectors().is_empty());
+            let is_late = |other: &Placed<'_>| every(other) > own * 2;
+            let slow = all.iter().find(|other| moves(other.rule) && is_late(other));
+            if let Some(slow) = slow.filter(|_| all.iter().all(is_late)) {
                 let why = format!(
                     "`{name}` is recorded every {} by group `{}`, and looked at every {}: it lags behind",
                     human(every(slow)),
@@ -231,6 +296,19 @@ mod tests {
             ("expr: absent(up)", "A10"),
             ("expr: absent(up), for: 10s", "A10"),
             ("expr: absent(up), for: 1m", ""),
+            ("expr: 'absent(up) or up == 0'", "A10"),
+            ("expr: 'absent(up) == 1'", "A10"),
+            ("expr: 'x_total > 0 and absent(up)'", ""),
+            ("expr: 'x_total > 0 unless absent(up)'", ""),
+            ("expr: 'backup_seconds_since_success > 5'", ""),
+            ("expr: 'image_age_days > 5'", ""),
+            ("expr: 'oldest_replication_age > 5'", ""),
+            ("expr: 'cert_ttl_seconds < 5'", ""),
+            ("expr: 'last_backup_timestamp < 5'", ""),
+            ("expr: 'job_start_time_seconds > 5'", ""),
+            ("expr: 'http_response_time_seconds > 5'", "A10"),
+            ("expr: 'disk_usage > 5'", "A10"),
+            ("expr: 'ALERTS{alertname=\"B\"} == 1'", ""),
             ("expr: 'absent_over_time(up[10m])'", ""),
             ("expr: x > 5", "A10"),
             ("expr: x > 5, for: 1m", ""),
@@ -250,6 +328,18 @@ mod tests {
             (format!("- {{name: g, rules: [{alert}, {record}]}}\n"), "A16"),
             (format!("- {{name: g, rules: [{record}]}}\n- {{name: h, rules: [{alert}]}}\n"), ""),
             (format!("- {{name: g, interval: 5m, rules: [{record}]}}\n- {{name: h, rules: [{alert}]}}\n"), "A16"),
+            (
+                format!(
+                    "- {{name: g, interval: 5m, rules: [{record}]}}\n- {{name: i, rules: [{record}]}}\n- {{name: h, rules: [{alert}]}}\n"
+                ),
+                "",
+            ),
+            (
+                format!(
+                    "- {{name: g, interval: 5m, rules: [{{record: 'a:b', expr: 1}}]}}\n- {{name: h, rules: [{alert}]}}\n"
+                ),
+                "",
+            ),
             (format!("- {{name: g, interval: 10m, rules: [{record}]}}\n"), "A09"),
         ] {
             assert_eq!(ids(&rules, &setting), want, "{rules}");

@@ -1,25 +1,58 @@
 //! What an alert tells people (A11, A12, A14): labels that are not there, values as labels, no summary, units that do not
 //! fit what is compared.
 
+use std::collections::BTreeMap;
+
+use crate::check::alerts::file::WrittenRule;
 use crate::check::alerts::fires::is_heartbeat;
+use crate::check::alerts::infer::shapes as shapes_of;
 use crate::check::alerts::set::{Placed, RuleSet};
-use crate::check::alerts::shape::{Known, Shape, shapes as shapes_of};
+use crate::check::alerts::shape::{Known, Shape};
 use crate::check::alerts::template;
 use crate::check::finding::{Finding, Level};
 use crate::metric::promql::{BinaryExpr, Expr};
+use crate::text::count::count;
 use crate::text::suggest::nearest;
 
 const DAY: f64 = 86_400.0;
 
 /// Annotations that say what is wrong, and labels that say whose it is.
 const DESCRIPTIONS: [&str; 6] = ["description", "message", "details", "summary", "title", "info"];
-const OWNERS: [&str; 8] =
-    ["owner", "team", "squad", "service_owner", "ownership", "contact", "responsible", "department"];
+const OWNERS: [&str; 17] = [
+    "owner",
+    "owners",
+    "ownership",
+    "owned",
+    "team",
+    "teams",
+    "squad",
+    "tribe",
+    "contact",
+    "contacts",
+    "responsible",
+    "department",
+    "maintainer",
+    "maintainers",
+    "oncall",
+    "assignee",
+    "channel",
+];
+
+/// Does a label or an annotation of this name say whose an alert is: `service_owner`, `opsgenieTeam`, `support_group`?
+pub fn is_owner(key: &str) -> bool {
+    let mut words = String::new();
+    for c in key.chars() {
+        words.extend(c.is_uppercase().then_some('_'));
+        words.extend(c.to_lowercase());
+    }
+    words.split(['_', '-', '.']).any(|word| OWNERS.contains(&word)) || words.ends_with("support_group")
+}
 
 /// A11.
 pub fn labels(set: &RuleSet<'_>, placed: Placed<'_>) -> Vec<Finding> {
     let rule = placed.rule;
-    let shapes = set.shapes(rule);
+    // A side that never passes its comparison, as that of `… or vector(0)` in front of `> 5`, is never shown.
+    let shapes: Vec<Shape> = set.shapes(rule).into_iter().filter(|shape| !shape.is_never()).collect();
     let mut findings = Vec::new();
     for (key, text) in rule.annotations.iter().chain(&rule.labels) {
         let Ok(asked) = template::read(text) else { continue };
@@ -30,7 +63,8 @@ pub fn labels(set: &RuleSet<'_>, placed: Placed<'_>) -> Vec<Finding> {
             }
             // The zeros that recording rules put in for what is missing are no side of this query.
             let by_itself = rule.tree.as_ref().map_or_else(Vec::new, |tree| shapes_of(tree, &|_| None));
-            if missing.len() < shapes.len() && by_itself.iter().all(|shape| shape.label(&name) != Known::Missing) {
+            let has_it = |shape: &Shape| shape.is_never() || shape.label(&name) != Known::Missing;
+            if missing.len() < shapes.len() && by_itself.iter().all(has_it) {
                 continue;
             }
             let why = match (missing.len() == shapes.len(), rule.labels.contains_key(&name)) {
@@ -66,20 +100,7 @@ pub fn annotations(set: &RuleSet<'_>, placed: Placed<'_>) -> Vec<Finding> {
                 rule.finding("A12", Level::High, why).fix("add `severity` to its labels, such as `severity: warning`"),
             );
         }
-        Some(word) if word.contains("{{") => {}
-        Some(word) => {
-            let known = &set.setting.severities;
-            if !known.iter().any(|one| one.eq_ignore_ascii_case(word)) {
-                let near = nearest(word, known.iter().map(String::as_str));
-                let fix = near.map_or_else(
-                    || format!("use one of: {}", known.join(", ")),
-                    |near| format!("did you mean `{near}`?"),
-                );
-                findings.push(
-                    rule.finding("A12", Level::High, format!("`{word}` is no severity: no route knows it")).fix(fix),
-                );
-            }
-        }
+        Some(_) => {}
     }
     let has = |names: &[&str]| {
         names.iter().any(|name| rule.annotations.contains_key(*name) || rule.labels.contains_key(*name))
@@ -91,7 +112,11 @@ pub fn annotations(set: &RuleSet<'_>, placed: Placed<'_>) -> Vec<Finding> {
     if !has(&DESCRIPTIONS) {
         missing.push("description");
     }
-    if !has(&OWNERS) && !is_heartbeat(&rule.name, rule.labels.get("severity").map(String::as_str)) {
+    // Where no alert has one, that is said once.
+    if set.has_owners()
+        && !has_owner(rule)
+        && !is_heartbeat(&rule.name, rule.labels.get("severity").map(String::as_str))
+    {
         missing.push("owner");
     }
     if !missing.is_empty() {
@@ -101,6 +126,53 @@ pub fn annotations(set: &RuleSet<'_>, placed: Placed<'_>) -> Vec<Finding> {
         let owner = missing.contains(&"owner").then(|| "add `team` or `owner` to its labels".to_owned());
         let fix = texts.into_iter().chain(owner).collect::<Vec<_>>().join(", and ");
         findings.push(rule.finding("A12", Level::Low, why).fix(fix));
+    }
+    findings
+}
+
+/// Is it said whose it is?
+pub fn has_owner(rule: &WrittenRule) -> bool {
+    rule.labels.keys().chain(rule.annotations.keys()).any(|key| is_owner(key))
+}
+
+/// A12 of all alerts together: words for a severity that nobody else uses, and that none of them has an owner.
+pub fn vocabulary(set: &RuleSet<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let known = &set.setting.severities;
+    let mut words: BTreeMap<&str, (usize, Placed<'_>)> = BTreeMap::new();
+    for placed in set.alerts() {
+        if let Some(word) = placed.rule.labels.get("severity").filter(|word| !word.contains("{{")) {
+            words.entry(word).or_insert((0, placed)).0 += 1;
+        }
+    }
+    for (word, (uses, first)) in words {
+        if known.iter().any(|one| one.eq_ignore_ascii_case(word)) {
+            continue;
+        }
+        let near = nearest(word, known.iter().map(String::as_str)).filter(|_| word.chars().count() > 3);
+        let (level, why, fix) = match near {
+            Some(near) => (
+                Level::High,
+                format!("`{word}` is no usual word for a severity, and looks like a slip"),
+                format!("did you mean `{near}`? If not, pass `--severities {word},…`"),
+            ),
+            None => (
+                Level::Low,
+                format!("`{word}` is no usual word for a severity: {}", count(uses, "alert")),
+                format!("name your own words: `--severities {word},…`; the usual ones: {}", known.join(", ")),
+            ),
+        };
+        findings.push(first.rule.finding("A12", level, why).fix(fix));
+    }
+    let owned =
+        |placed: &Placed<'_>| is_heartbeat(&placed.rule.name, placed.rule.labels.get("severity").map(String::as_str));
+    let mut alerts = set.alerts().filter(|placed| !owned(placed));
+    if let (false, Some(first)) = (set.has_owners(), alerts.next()) {
+        let why = match alerts.count() {
+            0 => "it has no owner".to_owned(),
+            more => format!("it has no owner, and neither has any of the {}", count(more, "other alert")),
+        };
+        findings.push(first.rule.finding("A12", Level::Low, why).fix("add `team` or `owner` to the labels"));
     }
     findings
 }
@@ -201,6 +273,7 @@ mod tests {
         let set = RuleSet::new(&files, &setting);
         let placed = set.alerts().next().unwrap();
         let mut found = labels(&set, placed);
+        found.extend(vocabulary(&set));
         found.extend(annotations(&set, placed));
         found.extend(units(placed));
         found.iter().map(|found| (found.id, found.level)).collect()
@@ -217,6 +290,11 @@ mod tests {
             (format!("expr: x > 1, {}", with("{{ $labels.pod }}")), vec![]),
             (format!("expr: sum(x) > 1, {}", with("{{ $labels.team }}")), vec![("A11", Level::High)]),
             (format!("expr: 'sum(x) > 1 or y > 1', {}", with("{{ $labels.pod }}")), vec![("A11", Level::Medium)]),
+            (format!("expr: '(sum by (pod) (x) or vector(0)) > 1', {}", with("{{ $labels.pod }}")), vec![]),
+            (
+                format!("expr: '(sum by (pod) (x) or vector(0)) < 1', {}", with("{{ $labels.pod }}")),
+                vec![("A11", Level::Medium)],
+            ),
             (
                 "expr: x > 1, labels: {severity: warning, team: x, v: '{{ $value }}'}, annotations: {summary: s}"
                     .into(),
@@ -225,9 +303,15 @@ mod tests {
             (format!("expr: x > 1, {}", with("{{ $value }}")), vec![]),
             ("expr: x > 1, annotations: {summary: s}, labels: {team: x}".into(), vec![("A12", Level::High)]),
             (
-                "expr: x > 1, annotations: {summary: s}, labels: {team: x, severity: urgent}".into(),
+                "expr: x > 1, annotations: {summary: s}, labels: {team: x, severity: criticial}".into(),
                 vec![("A12", Level::High)],
             ),
+            (
+                "expr: x > 1, annotations: {summary: s}, labels: {team: x, severity: pageteam}".into(),
+                vec![("A12", Level::Low)],
+            ),
+            ("expr: x > 1, annotations: {summary: s}, labels: {support_group: x, severity: s3}".into(), vec![]),
+            ("expr: x > 1, annotations: {summary: s}, labels: {opsgenieTeam: x, severity: major}".into(), vec![]),
             ("expr: x > 1, annotations: {summary: s}, labels: {team: x, severity: Critical}".into(), vec![]),
             ("expr: x > 1, labels: {severity: info, team: x}".into(), vec![("A12", Level::Low)]),
             ("expr: x > 1, labels: {severity: info}, annotations: {summary: s}".into(), vec![("A12", Level::Low)]),

@@ -23,16 +23,9 @@ pub fn check(cx: &Session, set: &RuleSet<'_>, found: &mut Findings) -> Result<()
             continue;
         }
         names.insert(&rule.name);
-        let alert = AlertRule::written(rule);
-        // A page of the project that lies elsewhere.
-        let own = alert
-            .runbook()
-            .filter(|link| !link.contains("://") && library.root.join(link.trim_start_matches('/')).is_file());
-        if own.is_none() {
-            rules.push(alert);
-        }
+        rules.push(AlertRule::written(rule));
     }
-    for one in against_rules(&books, &rules, &library.shown(Purpose::Alert)) {
+    for one in against_rules(&books, &rules, &library.shown(Purpose::Alert), |link| library.exists(link)) {
         // An orphan is one only where these are all the rules that there are, and none of them makes its alert.
         let is_orphan = || set.setting.is_complete && !set.alerts().any(|placed| placed.rule.name == one.subject);
         if one.id != "R02" || is_orphan() {

@@ -8,12 +8,13 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::clients::loose;
-use crate::clients::prometheus::wire::{name, or_empty, runbook};
+use crate::clients::prometheus::wire::{name, or_empty};
 use liveops_domain::alert::matcher::Matcher;
 use liveops_domain::alert::paging::Routing;
 use liveops_domain::alert::silence::{Draft, Silence, SilenceState};
 use liveops_domain::alert::{Alert, AlertState};
 use liveops_domain::metric::labels::Labels;
+use liveops_domain::runbook::link_of;
 use liveops_domain::text::duration::parse;
 
 #[derive(Debug, Deserialize)]
@@ -120,7 +121,7 @@ impl AlertWire {
             name: name(&self.labels),
             state,
             severity: self.labels.get("severity").cloned(),
-            runbook: runbook(&self.annotations),
+            runbook: link_of(&self.annotations, &self.labels).map(ToOwned::to_owned),
             since: self.starts_at,
             labels: self.labels,
             annotations: self.annotations,

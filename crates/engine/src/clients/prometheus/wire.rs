@@ -13,6 +13,7 @@ use liveops_domain::error::Result;
 use liveops_domain::metric::labels::Labels;
 use liveops_domain::metric::number;
 use liveops_domain::metric::series::{Answer, Bucket, Measured, NativeHistogram, Point, ScrapeTarget, Series};
+use liveops_domain::runbook::link_of;
 
 /// `null` where a list, a map or a text is empty: several servers answer so.
 pub fn or_empty<'de, D, T>(from: D) -> Result<T, D::Error>
@@ -162,7 +163,7 @@ impl AlertWire {
             name: name(&self.labels),
             state: AlertState::of_word(&self.state)?,
             severity: self.labels.get("severity").cloned(),
-            runbook: runbook(&self.annotations),
+            runbook: link_of(&self.annotations, &self.labels).map(ToOwned::to_owned),
             since: self.active_at,
             labels: self.labels,
             annotations: self.annotations,
@@ -175,11 +176,6 @@ impl AlertWire {
 pub fn name(labels: &Labels) -> String {
     let nameless = if labels.is_empty() { NAMELESS_ALERT } else { "" };
     labels.get("alertname").map_or(nameless, String::as_str).to_owned()
-}
-
-/// The runbook link, under the names that teams use.
-pub fn runbook(annotations: &Labels) -> Option<String> {
-    ["runbook_url", "runbook", "runbookUrl", "runbook_link"].iter().find_map(|key| annotations.get(*key)).cloned()
 }
 
 #[derive(Debug, Deserialize)]

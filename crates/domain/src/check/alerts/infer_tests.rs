@@ -1,6 +1,7 @@
 //! What the text of an expression tells of its series.
 
-use crate::check::alerts::shape::*;
+use crate::check::alerts::infer::*;
+use crate::check::alerts::shape::{Known, Shape};
 use crate::metric::promql::tree;
 
 fn only(text: &str) -> Shape {
