@@ -39,7 +39,7 @@ const OWNERS: [&str; 17] = [
 ];
 
 /// Does a label or an annotation of this name say whose an alert is: `service_owner`, `opsgenieTeam`, `support_group`?
-pub fn is_owner(key: &str) -> bool {
+fn is_owner(key: &str) -> bool {
     let mut words = String::new();
     for c in key.chars() {
         words.extend(c.is_uppercase().then_some('_'));
