@@ -169,6 +169,35 @@ fn what_was_edited_is_said() {
     let run = env.run(["incident", "show"]).expect_code(0);
     assert!(run.stdout.contains("JOURNAL: line"), "{}", run.stdout);
     assert!(run.stderr.contains("edited"), "{}", run.stderr);
+    let audit = env.run(["audit", "verify"]).expect_code(1);
+    assert!(audit.stdout.contains(&format!("the journal of {ID} is not as it was written")), "{}", audit.stdout);
+}
+
+#[test]
+fn one_that_cannot_be_read_may_be_the_one_that_is_meant() {
+    let env = fixed();
+    env.run(OPEN).expect_code(0);
+    let path = journal(&env, ID);
+    let whole = fs::read(&path).unwrap();
+    fs::write(&path, &whole[..30]).unwrap();
+    for args in [
+        &["incident", "ack"][..],
+        &["incident", "show"],
+        &["incident", "timeline"],
+        &["incident", "note", "x"],
+        &["incident", "resolve", "x"],
+        &["postmortem", "new"],
+    ] {
+        let run = env.run(args).expect_code(3);
+        assert!(run.stderr.contains(ID) && run.stderr.contains("is not known"), "{args:?}: {}", run.stderr);
+    }
+    let report = env.run(["report", "incidents"]);
+    assert!(report.stdout.contains("no incident that can be read"), "{}", report.stdout);
+    assert!(!report.stdout.contains("nobody was paged"), "{}", report.stdout);
+    env.run(["audit", "verify"]).expect_code(1);
+    // Another one that is open is meant, as before.
+    env.run(["incident", "open", "--sev", "p2", "--title", "another"]).expect_code(0);
+    env.run(["incident", "ack"]).expect_code(0);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::notify::{CANARY, OPEN, accepts, deliveries, env, json_of, later, pagerduty};
-use crate::support::{Answer, Stub};
+use crate::support::{Answer, Run, Stub};
 
 #[test]
 fn rules_say_who_is_told_of_what() {
@@ -148,4 +148,34 @@ fn alertmanagers_webhook_opens_one_incident_and_tells_it_of_the_rest() {
     let bad = env.command(["incident", "receive"]).stdin("<html>").run().expect_code(2);
     assert!(bad.stderr.contains("not the JSON of Alertmanager's webhook"), "{}", bad.stderr);
     env.run(["incident", "receive", "--listen", "0.0.0.0:0"]).expect_code(2);
+}
+
+#[test]
+fn an_alert_that_never_stopped_is_news_again_and_one_that_nobody_heard_of_is_no_success() {
+    let stub = accepts();
+    let env = env(&pagerduty(&stub));
+    let start = "2026-01-15T10:20:00Z";
+    let receive = |time: &str| {
+        env.command(["incident", "receive", "-o", "json"])
+            .stdin(webhook("firing", start))
+            .env("LIVEOPS_NOW", time)
+            .run()
+    };
+    let action = |run: Run| run.json()["data"]["action"].as_str().unwrap_or_default().to_owned();
+    assert_eq!(action(receive("2026-01-15T10:25:00Z").expect_code(0)), "opened");
+    env.run(["incident", "resolve", "I think"]).expect_code(0);
+    assert_eq!(action(receive("2026-01-15T10:32:00Z").expect_code(0)), "known", "sent before, most likely");
+    stub.set("POST", "/v2/enqueue", Answer::text("bad key").status(400));
+    let again = receive("2026-01-15T14:25:00Z").expect_code(5);
+    assert_eq!(again.json()["data"]["incident"]["started_at"], "2026-01-15T10:30:00Z");
+    assert_eq!(action(again), "opened");
+    let reminder = receive("2026-01-15T18:25:00Z").expect_code(5);
+    assert!(reminder.stderr.contains("NOBODY WAS PAGED"), "{}", reminder.stderr);
+    assert_eq!(action(reminder), "known");
+    stub.set("POST", "/v2/enqueue", Answer::json(json!({ "status": "success" })).status(202));
+    later(&env, "2026-01-15T18:26:00Z", &["page", "flush"]).expect_code(0);
+    receive("2026-01-15T22:25:00Z").expect_code(0);
+    let keys: std::collections::BTreeSet<String> =
+        stub.requests().iter().map(|request| request.json()["dedup_key"].to_string()).collect();
+    assert_eq!(keys.len(), 2, "the second call rings under a key of its own");
 }

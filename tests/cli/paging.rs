@@ -170,6 +170,26 @@ fn a_pager_that_cannot_be_told_goes_on_calling_and_that_is_said() {
 }
 
 #[test]
+fn the_end_of_a_call_that_was_refused_waits_for_a_flush() {
+    let stub = accepts();
+    let env = env(&pagerduty(&stub));
+    env.run(OPEN).expect_code(0);
+    let accepted = || stub.set("POST", "/v2/enqueue", Answer::json(json!({ "status": "success" })).status(202));
+    for (args, action) in [(&["incident", "ack"][..], "acknowledge"), (&["incident", "resolve", "fine"], "resolve")] {
+        stub.set("POST", "/v2/enqueue", Answer::text("the key was rotated").status(401));
+        let run = env.run(args).expect_code(5);
+        assert!(run.stderr.contains("liveops page flush"), "{}", run.stderr);
+        let waiting = json_of(&env, &["page", "list"]).json()["data"]["outbox"].clone();
+        assert_eq!(waiting.as_array().map(Vec::len), Some(1), "{waiting}");
+        let before = stub.requests().len();
+        accepted();
+        env.run(["page", "flush"]).expect_code(0);
+        assert_eq!(actions(&stub)[before..], [action.to_owned()]);
+        assert_eq!(json_of(&env, &["page", "list"]).json()["data"]["outbox"], json!([]));
+    }
+}
+
+#[test]
 fn an_escalation_that_reaches_nobody_is_no_success() {
     let env = env("    []\n");
     env.run(OPEN).expect_code(0);

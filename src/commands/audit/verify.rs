@@ -14,7 +14,7 @@ use liveops_domain::status::source::Verdict;
 use liveops_domain::text::count::count;
 use liveops_engine::undo::audit::{AuditCheck, verify};
 
-/// Check that no line of the log was edited, removed or reordered
+/// Check that no line of the log, or of an incident's journal, was edited, removed or reordered
 ///
 /// Exit code 1, with each faulty line, when one was. A line that a crash left half-written is reported, and is no
 /// fault: the next change sets it aside.
@@ -25,7 +25,7 @@ use liveops_engine::undo::audit::{AuditCheck, verify};
 pub(crate) struct VerifyArgs {}
 
 /// How whole the log is.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 struct Verification {
     path: String,
     events: usize,
@@ -35,11 +35,19 @@ struct Verification {
     faults: Vec<Fault>,
     /// The half-written last line.
     torn: Option<String>,
+    /// Journals of incidents that are not as they were written.
+    incidents: Vec<OddJournal>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct OddJournal {
+    id: String,
+    faults: Vec<String>,
 }
 
 impl Verification {
     fn verdict(&self) -> Verdict {
-        match (self.faults.is_empty(), &self.torn) {
+        match (self.faults.is_empty() && self.incidents.is_empty(), &self.torn) {
             (false, _) => Verdict::Fail,
             (true, Some(_)) => Verdict::Warn,
             (true, None) => Verdict::Pass,
@@ -53,7 +61,8 @@ impl Report for Verification {
     }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
-        let tone = verdict(self.verdict());
+        let log = Self { incidents: Vec::new(), ..self.clone() };
+        let tone = verdict(log.verdict());
         let said = match (self.events, self.faults.len()) {
             (0, 0) => " nothing was changed through liveops yet".to_owned(),
             (1, 0) => " 1 line, and it is as it was written".to_owned(),
@@ -78,6 +87,13 @@ impl Report for Verification {
             ]));
         }
         blocks.push(Block::Whole(vec![span(format!("  {}", self.path), Tone::Dim)]));
+        for one in &self.incidents {
+            blocks.push(Block::Whole(vec![
+                mark(Tone::Bad, view),
+                span(format!(" the journal of {} is not as it was written", one.id), Tone::Strong),
+            ]));
+            blocks.extend(one.faults.iter().map(|fault| Block::Whole(vec![plain(format!("  {fault}"))])));
+        }
         blocks
     }
 }
@@ -92,9 +108,10 @@ impl Verification {
 }
 
 pub(super) fn run(_args: &VerifyArgs, cx: &Context) -> Result<Exit> {
-    let AuditCheck { events, changes, unfinished, faults, torn } = verify(cx)?;
+    let AuditCheck { events, changes, unfinished, faults, torn, incidents } = verify(cx)?;
+    let incidents = incidents.into_iter().map(|(id, faults)| OddJournal { id, faults }).collect();
     let path = cx.audit_log().path().display().to_string();
-    let report = Verification { path, events, changes, unfinished, faults, torn };
+    let report = Verification { path, events, changes, unfinished, faults, torn, incidents };
     let meta = Meta { verdict: report.verdict(), ..Meta::next("next", report.next()) };
     cx.show_anywhere(&report, meta)?;
     Ok(match report.verdict() {

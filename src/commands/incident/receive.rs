@@ -24,7 +24,7 @@ use liveops_engine::opening::receive::{ReceiveReport, plan, receive};
 ///
 /// Reads one delivery on stdin, or listens for them on loopback. An incident belongs to one group of alerts: what comes
 /// twice means nothing new, the end of an alert never resolves an incident, and what a person has resolved is opened
-/// again only by an alert that begins anew.
+/// again by an alert that begins anew, or that is told to fire five minutes and more after.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops incident receive < webhook.json

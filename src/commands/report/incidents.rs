@@ -81,6 +81,7 @@ fn draw(mut page: Page, report: &IncidentsReport, listed: bool) -> Page {
     let figures = &report.figures;
     let missed: usize = figures.deadlines.iter().map(|one| one.breached).sum();
     page.verdict = match figures.n {
+        0 if !report.warnings.is_empty() => vec![plain("no incident that can be read was opened in this time")],
         0 => vec![plain("no incident was opened in this time")],
         n => vec![
             plain(count(n, "incident")),
@@ -95,7 +96,10 @@ fn draw(mut page: Page, report: &IncidentsReport, listed: bool) -> Page {
         page.sections.push(durations(report, listed));
         page.sections.push(deadlines(figures));
     }
-    page.sections.push(pages(&figures.pages));
+    // Of what cannot be read, it is not known whether it woke anybody.
+    if figures.pages.n > 0 || report.warnings.is_empty() {
+        page.sections.push(pages(&figures.pages));
+    }
     page.sections.push(actions(&figures.actions));
     if figures.n > 0 {
         page.sections.push(causes(figures));

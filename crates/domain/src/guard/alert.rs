@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::alert::matcher::Matcher;
 use crate::alert::rule::Rule;
 use crate::alert::union::Unevaluated;
 use crate::alert::{Alert, AlertState};
@@ -56,11 +57,26 @@ pub fn judge_alert(
     if let Some(why) = Unevaluated::sentences(&named).into_iter().next() {
         return (Outcome::Error, why);
     }
-    let makes = |rule: &Rule| rule.alerting.is_some() && rule.name == condition.name;
-    if !look.others_may_send && look.rules.is_some_and(|rules| !rules.iter().any(makes)) {
-        return (Outcome::Error, "no rule makes it".into());
+    if let Some(why) = look.rules.filter(|_| !look.others_may_send).and_then(|rules| unmade(condition, rules)) {
+        return (Outcome::Error, why);
     }
     (Outcome::Pass, "it does not fire".into())
+}
+
+/// Why none of these rules makes the alert; `None` where one does. A label that its rule sets is no other one, unless it
+/// is a template.
+pub fn unmade(condition: &AlertCondition, rules: &[Rule]) -> Option<String> {
+    let mut why = None;
+    for alerting in rules.iter().filter(|rule| rule.name == condition.name).filter_map(|rule| rule.alerting.as_ref()) {
+        let set = |matcher: &Matcher| alerting.labels.get_key_value(&matcher.name);
+        let other = condition
+            .matchers
+            .iter()
+            .find_map(|matcher| set(matcher).filter(|(_, value)| !value.contains("{{") && !matcher.accepts(value)));
+        let (name, value) = other?;
+        why = Some(format!("no rule makes it: the rule has {name}={value}"));
+    }
+    Some(why.unwrap_or_else(|| "no rule makes it".into()))
 }
 
 #[cfg(test)]
@@ -152,6 +168,22 @@ mod tests {
         assert!(outcome == Outcome::Error && why.contains("many-to-many"), "{why}");
         assert_eq!(judge("alert B", &[], false), (Outcome::Error, "no rule makes it".into()));
         assert_eq!(judge("alert B", &[], true).0, Outcome::Pass, "others may send it to Alertmanager");
+        // A label that the rule sets is what it is; one of the series, or a template, may be any.
+        let labelled = |value: &str| {
+            let mut rule = rule("A");
+            rule.alerting.as_mut().expect("alerting").labels.insert("severity".into(), value.into());
+            rule
+        };
+        for (labels, condition_text, want) in [
+            (vec!["page"], "alert A severity=critical", Some("no rule makes it: the rule has severity=page")),
+            (vec!["page", "critical"], "alert A severity=critical", None),
+            (vec!["page"], "alert A severity=page", None),
+            (vec!["{{ $labels.level }}"], "alert A severity=critical", None),
+            (vec!["page"], "alert A region=eu", None),
+        ] {
+            let rules: Vec<Rule> = labels.into_iter().map(labelled).collect();
+            assert_eq!(unmade(&condition(condition_text), &rules).as_deref(), want, "{condition_text}");
+        }
     }
 
     proptest! {

@@ -1,7 +1,7 @@
 //! What Alertmanager's webhook says (its version 4), and what that comes to for an incident. Pure.
 //! Shape: <https://prometheus.io/docs/alerting/latest/configuration/#webhook_config>.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use crate::alert::rank;
@@ -10,6 +10,10 @@ use crate::incident::severity::Severity;
 use crate::incident::state::Incident;
 use crate::metric::labels::Labels;
 use crate::runbook::link_of;
+
+/// A delivery that was made before somebody resolved the incident has come by then: Alertmanager's usual
+/// `group_interval`.
+const UNDER_WAY: TimeDelta = TimeDelta::minutes(5);
 
 /// Characters of a title; what a label says is not bounded.
 const TITLE: usize = 200;
@@ -146,24 +150,35 @@ impl Webhook {
         Ok(Self { group_key, alerts, truncated, unread })
     }
 
-    /// What it comes to, given the incidents of the environment. A delivery that comes twice means nothing new, and
-    /// what a person has ended is not opened again by an alert that still fires.
-    pub fn meaning<'a>(&self, incidents: impl IntoIterator<Item = &'a Incident>, environment: &str) -> Meaning {
+    /// What it comes to now, given the incidents of the environment. A delivery that comes twice means nothing new, and
+    /// what a person has just ended is not opened again by an alert that still fires. One that is told long after is.
+    pub fn meaning<'a>(
+        &self,
+        incidents: impl IntoIterator<Item = &'a Incident>,
+        environment: &str,
+        now: DateTime<Utc>,
+    ) -> Meaning {
         let signals: Vec<Signal> = self.alerts.iter().map(WebhookAlert::signal).collect();
         let of_group = incidents
             .into_iter()
             .filter(|one| self.is_of_group(one, environment))
             .max_by_key(|one| (one.phase.is_open(), one.detected.recorded));
+        let mut over = None;
         if let Some(one) = of_group {
             let news: Vec<Signal> = signals.iter().filter(|signal| one.is_news(signal)).cloned().collect();
-            let again = news.iter().any(|signal| signal.firing);
+            over = one.resolved.recorded;
+            let goes_on = over.is_some_and(|over| now - over > UNDER_WAY);
+            let again = if goes_on { &signals } else { &news }.iter().any(|signal| signal.firing);
             if one.phase.is_open() || !again {
                 return Meaning::Update(one.id.clone(), news);
             }
         }
         if signals.iter().any(|signal| signal.firing) {
             let signals = signals.into_iter().filter(|signal| signal.firing);
-            Meaning::Open(Box::new(self.opened(environment)), signals.collect())
+            let mut opened = self.opened(environment);
+            // What was before belongs to the incident that is over.
+            opened.started_at = opened.started_at.max(over.filter(|_| opened.started_at.is_some()));
+            Meaning::Open(Box::new(opened), signals.collect())
         } else {
             Meaning::Nothing
         }
@@ -226,7 +241,7 @@ mod tests {
     }
 
     fn incident(webhook: &Webhook, ended: bool) -> Incident {
-        let Meaning::Open(opened, signals) = webhook.meaning(&[], "prod") else {
+        let Meaning::Open(opened, signals) = webhook.meaning(&[], "prod", NOW) else {
             panic!("it opens one");
         };
         let event = |n: u64, kind: &str, data: Value| Event {
@@ -248,42 +263,52 @@ mod tests {
         replay("i", &events).expect("opened")
     }
 
+    /// Shortly after T1.
+    const NOW: DateTime<Utc> = DateTime::from_timestamp(1_795_316_460, 0).unwrap();
     const T1: &str = "2026-11-22T03:00:00Z";
     const T2: &str = "2026-11-22T04:00:00Z";
 
     #[test]
     fn the_worst_alert_makes_the_incident() {
-        let Meaning::Open(opened, signals) = webhook(&[("a", "firing", T1)]).meaning(&[], "prod") else {
+        let Meaning::Open(opened, signals) = webhook(&[("a", "firing", T1)]).meaning(&[], "prod", NOW) else {
             panic!("it opens one");
         };
         assert_eq!((opened.severity, signals.len()), (Severity::P1, 1));
         assert_eq!(opened.runbook.as_deref(), Some("https://wiki/ServerDown"));
         assert_eq!(signals[0].ends_at, None, "a zero time is none");
         let over = webhook(&[("a", "resolved", T1)]);
-        assert_eq!(over.meaning(&[], "prod"), Meaning::Nothing);
+        assert_eq!(over.meaning(&[], "prod", NOW), Meaning::Nothing);
     }
 
     #[test]
     fn a_second_delivery_is_no_news_and_an_end_is() {
         let first = webhook(&[("a", "firing", T1)]);
         let open = incident(&first, false);
-        let news = |webhook: &Webhook| match webhook.meaning(std::slice::from_ref(&open), "prod") {
+        let news = |webhook: &Webhook| match webhook.meaning(std::slice::from_ref(&open), "prod", NOW) {
             Meaning::Update(_, news) => news.len(),
             other => panic!("{other:?}"),
         };
         assert_eq!(news(&first), 0);
         assert_eq!(news(&webhook(&[("a", "resolved", T1)])), 1);
         assert_eq!(news(&webhook(&[("a", "firing", T1), ("b", "firing", T1)])), 1);
-        assert!(matches!(first.meaning(&[open], "staging"), Meaning::Open(..)), "another environment");
+        assert!(matches!(first.meaning(&[open], "staging", NOW), Meaning::Open(..)), "another environment");
     }
 
     #[test]
     fn what_a_person_has_ended_is_opened_again_only_by_a_new_start() {
         let first = webhook(&[("a", "firing", T1)]);
         let over = [incident(&first, true)];
-        assert!(matches!(first.meaning(&over, "prod"), Meaning::Update(_, news) if news.is_empty()));
+        assert!(matches!(first.meaning(&over, "prod", NOW), Meaning::Update(_, news) if news.is_empty()));
         let again = webhook(&[("a", "firing", T2)]);
-        assert!(matches!(again.meaning(&over, "prod"), Meaning::Open(..)));
+        assert!(matches!(again.meaning(&over, "prod", NOW), Meaning::Open(..)));
+        // The same alert, hours after: it never stopped, and who called it over was wrong.
+        let later = NOW + TimeDelta::hours(4);
+        let Meaning::Open(opened, signals) = first.meaning(&over, "prod", later) else { panic!("it goes on") };
+        assert_eq!((opened.started_at, signals.len()), (over[0].resolved.recorded, 1));
+        let ended = webhook(&[("a", "resolved", T1)]);
+        assert!(
+            matches!(ended.meaning(&[incident(&first, true)], "prod", later), Meaning::Update(_, news) if news.len() == 1)
+        );
     }
 
     #[test]
@@ -315,13 +340,13 @@ mod tests {
             let webhook = with(member, value.clone());
             assert_eq!((webhook.alerts.len(), webhook.unread.len()), (1, 2), "{member}: {value}");
             assert!(
-                matches!(webhook.meaning(&[], "prod"), Meaning::Open(opened, _) if opened.severity == Severity::P1)
+                matches!(webhook.meaning(&[], "prod", NOW), Meaning::Open(opened, _) if opened.severity == Severity::P1)
             );
         }
         let nameless = with("labels", json!({ "alertname": " ", "severity": "critical" }));
-        assert!(matches!(nameless.meaning(&[], "prod"), Meaning::Open(opened, _) if opened.title == "alert"));
+        assert!(matches!(nameless.meaning(&[], "prod", NOW), Meaning::Open(opened, _) if opened.title == "alert"));
         let unknown = with("startsAt", json!("0001-01-01T00:00:00Z"));
-        let Meaning::Open(opened, signals) = unknown.meaning(&[], "prod") else { panic!("it opens one") };
+        let Meaning::Open(opened, signals) = unknown.meaning(&[], "prod", NOW) else { panic!("it opens one") };
         assert_eq!((opened.started_at, signals[0].starts_at), (None, Signal::UNKNOWN));
     }
 
@@ -329,7 +354,7 @@ mod tests {
     fn an_alert_whose_start_is_unknown_can_end_and_fire_again() {
         let of = |status: &str| webhook(&[("a", status, "0001-01-01T00:00:00Z")]);
         let mut open = incident(&of("firing"), false);
-        let news = |webhook: &Webhook, open: &Incident| match webhook.meaning([open], "prod") {
+        let news = |webhook: &Webhook, open: &Incident| match webhook.meaning([open], "prod", NOW) {
             Meaning::Update(_, news) => news,
             other => panic!("{other:?}"),
         };

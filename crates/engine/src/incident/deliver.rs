@@ -297,8 +297,9 @@ fn settle(cx: &Session, mut item: OutboxItem, sent: Sent) -> (DeliveryResult, Ou
     record(cx, [delivery(&item, state, Some(&reason), may_have_arrived)], std::slice::from_ref(&item));
     item.given_up = (state == DeliveryState::GivenUp).then(|| reason.clone());
     if let Ok(outbox) = outbox(cx) {
-        // A page that was refused waits until somebody has mended what was wrong and asks again.
-        if item.kept && (state == DeliveryState::Failed || (state == DeliveryState::GivenUp && item.message.page)) {
+        // A call, or the end of one, that was refused waits until somebody has mended what was wrong and asks again.
+        let is_call = item.message.page || (is_pager(cx, &item.channel) && item.message.about != About::Test);
+        if item.kept && (state == DeliveryState::Failed || (state == DeliveryState::GivenUp && is_call)) {
             // The next in line are called now; a later try must not call them again.
             let kept = OutboxItem { then: Vec::new(), ..item.clone() };
             if let Err(error) = outbox.put(&kept) {

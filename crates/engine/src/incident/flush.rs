@@ -15,7 +15,7 @@ use liveops_domain::incident::event::DeliveryState;
 /// Messages that are sent at once.
 const AT_ONCE: usize = 32;
 
-/// Delivers what is due in the outbox; with `all`, what is not due yet, and pages that were refused for good, too. A page
+/// Delivers what is due in the outbox; with `all`, what is not due yet, and calls and their ends that were refused for good, too. A page
 /// that fails goes to the next channels, as it does the first time.
 pub async fn flush(cx: &Session, all: bool, confirmed: &Confirmed) -> Result<Deliveries> {
     let forgotten = open_incidents(cx).and_then(|open| queue_forgotten(cx, cx.clock.now(), &open));
@@ -67,9 +67,9 @@ pub async fn deliver_due(cx: &Session, all: bool, confirmed: &Confirmed) -> Resu
     Ok(deliveries)
 }
 
-/// Did another channel take what this one refused?
+/// Did another channel take the page that this one refused?
 fn taken(cx: &Session, item: &OutboxItem) -> Option<&'static str> {
-    item.given_up.as_ref()?;
+    item.given_up.as_ref().filter(|_| item.message.page)?;
     let is_paged = incident_now(cx, &item.message.incident).ok()?.is_paged();
     (is_paged == Some(true)).then_some("another channel took it")
 }

@@ -25,6 +25,7 @@ pub fn id_of(cx: &Session, named: Option<&str>, command: &str) -> Result<String>
     match open.as_slice() {
         [] => {
             let (text, elsewhere) = nothing_open(cx)?;
+            unreadable(cx)?.map_or(Ok(()), Err)?;
             let hint = match elsewhere {
                 Some(id) => format!("do you mean that one? `{}`", cx.command(&format!("{command} {id}"))),
                 None => format!(
@@ -46,14 +47,37 @@ pub fn id_of(cx: &Session, named: Option<&str>, command: &str) -> Result<String>
     }
 }
 
-/// That none is open here, with those that cannot be read, and those that are open elsewhere: one of them may be meant.
-/// And the first of these.
+/// That an incident which may be meant cannot be read, where there is one.
+pub fn unreadable(cx: &Session) -> Result<Option<Error>> {
+    let index = index(cx)?;
+    let more = match index.broken.len() {
+        0 | 1 => String::new(),
+        n => format!(" (and {} more)", n - 1),
+    };
+    Ok(index.broken.into_iter().next().map(|(id, error)| Error::Damaged {
+        path: store_path(cx, &id),
+        what: format!(
+            "{}; whether it is the one that is meant is not known{more}",
+            match error {
+                Error::Damaged { what, .. } => what,
+                other => other.to_string(),
+            }
+        ),
+        hint: format!(
+            "restore it, from git or another copy, or move its folder away; `{}` lists what can be read",
+            cx.command("incident list --all")
+        ),
+    }))
+}
+
+fn store_path(cx: &Session, id: &str) -> std::path::PathBuf {
+    store(cx).map_or_else(|_| id.into(), |store| store.journal(id).path().to_owned())
+}
+
+/// That none is open here, with those that are open elsewhere: one of them may be meant. And the first of these.
 fn nothing_open(cx: &Session) -> Result<(String, Option<String>)> {
     let mut text = format!("no incident is open in `{}`", cx.environment()?);
     let index = index(cx)?;
-    for (id, error) in &index.broken {
-        text.push_str(&format!("\n  {id} cannot be read: {error}"));
-    }
     let mut elsewhere = None;
     for one in index.incidents().filter(|one| one.phase.is_open()) {
         text.push_str(&format!("\n  {} is open in `{}`", one.id, one.environment));

@@ -25,6 +25,7 @@ use liveops_domain::incident::event::{Note, Opened, SeverityChanged, Signal, kin
 use liveops_domain::incident::notice::About;
 use liveops_domain::incident::severity::Severity;
 use liveops_domain::incident::state::{Incident, in_order, replay};
+use liveops_domain::incident::transition::Phase;
 use liveops_domain::incident::webhook::{Meaning, Webhook};
 use liveops_domain::text::count::count;
 
@@ -76,7 +77,7 @@ impl Serialize for ReceiveReport {
 pub fn plan(cx: &Session, webhook: &Webhook) -> Result<ReceiveReport> {
     let mut index = LiveIndex::default();
     index.refresh(&store(cx)?)?;
-    let (what, _, signals) = decide(&index, webhook, cx.environment()?);
+    let (what, _, signals) = decide(&index, webhook, cx.environment()?, cx.clock.now());
     ReceiveReport::planned(what, texts(&signals))
 }
 
@@ -87,8 +88,13 @@ enum Belongs {
     None,
 }
 
-fn decide(index: &LiveIndex, webhook: &Webhook, environment: &str) -> (&'static str, Belongs, Vec<Signal>) {
-    match webhook.meaning(index.incidents(), environment) {
+fn decide(
+    index: &LiveIndex,
+    webhook: &Webhook,
+    environment: &str,
+    now: DateTime<Utc>,
+) -> (&'static str, Belongs, Vec<Signal>) {
+    match webhook.meaning(index.incidents(), environment, now) {
         Meaning::Nothing => ("nothing", Belongs::None, Vec::new()),
         Meaning::Open(opened, signals) => ("opened", Belongs::New(opened), signals),
         Meaning::Update(id, signals) if signals.is_empty() => ("known", Belongs::To(id), signals),
@@ -119,7 +125,7 @@ pub fn journal(cx: &Session, index: &mut LiveIndex, webhook: &Webhook) -> Result
     let environment = cx.environment()?;
     index.refresh_only(&store, |one| webhook.is_of_group(one, environment))?;
     let now = cx.clock.now();
-    let (what, belongs, signals) = decide(index, webhook, environment);
+    let (what, belongs, signals) = decide(index, webhook, environment, now);
     let mut done = Journalled {
         what,
         id: None,
@@ -196,6 +202,11 @@ pub async fn receive(cx: &Session, webhook: &Webhook, confirmed: &Confirmed) -> 
     let journalled = journal(cx, &mut LiveIndex::default(), webhook)?;
     let mut report = follow_up(cx, journalled, &Turns::default(), confirmed).await?;
     report.deliveries.results.extend(flush_outbox(cx, confirmed).await);
+    // Alertmanager reminds of what nobody heard of.
+    if let Some(shown) = report.shown.as_ref().filter(|shown| shown.incident.phase == Phase::Open) {
+        let paged = incident_now(cx, &shown.incident.id)?.is_paged();
+        report.deliveries.paged = report.deliveries.paged.or(paged.filter(|paged| !paged));
+    }
     Ok(report)
 }
 

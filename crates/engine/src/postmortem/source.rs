@@ -36,12 +36,15 @@ fn waiting(cx: &Session) -> Result<String> {
     let is_over = |one: &&Incident| one.phase == Phase::Resolved;
     let owed = |one: &&Incident| is_over(one) && one.postmortem.at().is_none();
     let found = here.iter().rfind(owed).or_else(|| here.iter().rfind(|one| !is_over(one))).or(here.last());
-    found.map(|one| one.id.clone()).ok_or_else(|| {
-        Error::usage(
-            "there is no incident in this environment yet",
-            "`liveops incident list` shows them; `-e NAME` looks in another environment",
-        )
-    })
+    match found {
+        Some(one) => Ok(one.id.clone()),
+        None => Err(resolve::unreadable(cx)?.unwrap_or_else(|| {
+            Error::usage(
+                "there is no incident in this environment yet",
+                "`liveops incident list` shows them; `-e NAME` looks in another environment",
+            )
+        })),
+    }
 }
 
 /// Where the document of an incident is.

@@ -13,6 +13,7 @@ use crate::slo::{check as slo_gate, load};
 use liveops_domain::alert::union::Unevaluated;
 use liveops_domain::alert::{Urgency, urgency};
 use liveops_domain::error::{Error, Result};
+use liveops_domain::guard::alert::unmade;
 use liveops_domain::guard::expression::Condition;
 use liveops_domain::metric::level::Level;
 use liveops_domain::metric::series::Answer;
@@ -172,19 +173,18 @@ async fn alerts_exist(cx: &Session, rules: &Rules) -> GateResult {
         client.rules().await
     };
     let known = known.await.map_err(|error| unknown(format!("no rules: {error}"), hint()))?;
-    let alerting: Vec<&str> =
-        known.iter().filter(|rule| rule.alerting.is_some()).map(|rule| rule.name.as_str()).collect();
-    if alerting.is_empty() {
+    let alerting = known.iter().filter(|rule| rule.alerting.is_some()).count();
+    if alerting == 0 {
         return Err(refused("there is no alert rule at all", hint()));
     }
     for text in rules.success.iter().chain(&rules.rollback) {
         if let Ok(Condition::Alert(alert)) = Condition::parse(text)
-            && !alerting.contains(&alert.name.as_str())
+            && let Some(why) = unmade(&alert, &known)
         {
-            return Err(refused(format!("the policy relies on alert {}, and no rule makes it", alert.name), hint()));
+            return Err(refused(format!("the policy relies on {text}, and {why}"), hint()));
         }
     }
-    Ok(count(alerting.len(), "alert rule"))
+    Ok(count(alerting, "alert rule"))
 }
 
 async fn none_fires(cx: &Session, service: &str) -> GateResult {

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
 
-use crate::session::Session;
+use crate::session::{Session, store};
 use liveops_domain::change::journal::{Event, Fault, Line};
 use liveops_domain::change::record::{ChangeRecord, changes};
 use liveops_domain::error::{Error, Result};
@@ -135,6 +135,8 @@ pub struct AuditCheck {
     pub faults: Vec<Fault>,
     /// The half-written last line.
     pub torn: Option<String>,
+    /// The journals of incidents that are not as they were written, by id with what is wrong.
+    pub incidents: Vec<(String, Vec<String>)>,
 }
 
 /// Verifies every line, in passing.
@@ -165,5 +167,15 @@ pub fn verify(cx: &Session) -> Result<AuditCheck> {
     let mut open: Vec<(usize, String)> = open.into_iter().map(|(id, place)| (place, id)).collect();
     open.sort_unstable();
     let unfinished = open.into_iter().map(|(_, id)| id).collect();
-    Ok(AuditCheck { unfinished, faults, torn, ..check })
+    Ok(AuditCheck { unfinished, faults, torn, incidents: odd_incidents(cx), ..check })
+}
+
+/// As the steps of an incident complain of it.
+fn odd_incidents(cx: &Session) -> Vec<(String, Vec<String>)> {
+    let Ok(store) = store(cx) else { return Vec::new() };
+    let odd = |id: String| match store.log(&id) {
+        Ok(log) => (!log.faults.is_empty()).then_some((id, log.faults)),
+        Err(error) => Some((id, vec![error.to_string()])),
+    };
+    store.ids().unwrap_or_default().into_iter().filter_map(odd).collect()
 }
