@@ -156,3 +156,21 @@ fn the_whole_of_a_step_is_seen_before_it_runs() {
     terminal.wait();
     assert!(!env.path().join("ran").exists());
 }
+
+/// A pipe in a repository holds nothing up, least of all a kill switch.
+#[test]
+fn a_certificate_that_is_a_pipe_or_a_device_is_refused() {
+    let env = TestEnv::new();
+    rustix::fs::mkfifoat(rustix::fs::CWD, env.path().join("pipe"), rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
+    for files in ["ca: pipe", "ca: /dev/zero", "cert: pipe, key_file: pipe"] {
+        env.write(
+            "liveops.yaml",
+            format!("environments: {{ prod: {{ flags: {{ url: 'rediss://127.0.0.1:1', {files} }} }} }}\n"),
+        );
+        env.run(["config", "trust", "-y"]).expect_code(0);
+        for args in [&["flag", "list"][..], &["flag", "kill", "f", "--yes"]] {
+            let run = env.run(args).expect_code(3);
+            assert!(run.stderr.contains("not a regular file"), "{files}: {}", run.stderr);
+        }
+    }
+}

@@ -6,6 +6,7 @@ use std::time::Duration;
 use std::{fs, io};
 
 use crate::files;
+use crate::files::durable::{sync, sync_folder};
 use crate::files::open::refuse_link;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::text::secret::mask_bytes;
@@ -30,7 +31,7 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sweep(folder);
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(&mask_bytes(bytes))?;
-    file.as_file().sync_all()?;
+    sync(file.as_file())?;
     file.persist(path).map_err(|error| error.error)?;
     sync_folder(folder)
 }
@@ -134,15 +135,6 @@ pub fn sweep(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten().filter(is_left) {
         let _ = fs::remove_file(entry.path());
     }
-}
-
-/// Makes a rename or a new file in the folder survive a power cut.
-pub fn sync_folder(folder: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    fs::File::open(folder)?.sync_all()?;
-    #[cfg(not(unix))]
-    let _ = folder;
-    Ok(())
 }
 
 #[cfg(test)]

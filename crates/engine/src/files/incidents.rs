@@ -12,7 +12,8 @@ use std::{fs, io};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::files::file::{private_folder, sync_folder, write_private};
+use crate::files::durable::sync_folder;
+use crate::files::file::{private_folder, write_private};
 use crate::files::journal::{Journal, Reading};
 use crate::files::open::{self, PRIVATE};
 use liveops_domain::change::journal::{Data, Entry, Event, Line};

@@ -15,7 +15,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::files::file::{private_folder, sync_folder, write_cache, write_private};
+use crate::files::durable::{sync, sync_folder};
+use crate::files::file::{private_folder, write_cache, write_private};
 use crate::files::journal::tail::Ending;
 use crate::files::open::{self, PRIVATE};
 use liveops_domain::change::journal::{
@@ -261,7 +262,7 @@ impl Journal {
             events.push(event);
         }
         let before = file.metadata().map_err(|source| self.io("read", source))?.len();
-        let written = file.write_all(&bytes).and_then(|()| if self.synced { file.sync_data() } else { Ok(()) });
+        let written = file.write_all(&bytes).and_then(|()| if self.synced { sync(file) } else { Ok(()) });
         if let Err(source) = written {
             // A full disk may have taken half of the line: take it back, so that the journal stays whole.
             let _ = file.set_len(before);

@@ -2,6 +2,7 @@
 
 pub mod backwards;
 pub mod cache;
+pub mod durable;
 pub mod file;
 pub mod incident_index;
 pub mod incidents;

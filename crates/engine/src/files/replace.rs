@@ -5,7 +5,8 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use crate::files::file::{folder_of, sync_folder};
+use crate::files::durable::sync_folder;
+use crate::files::file::folder_of;
 
 /// The file that a path stands for, behind all links; a link may lead to what is not there yet.
 pub fn behind_links(path: &Path) -> PathBuf {

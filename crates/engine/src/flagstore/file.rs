@@ -17,7 +17,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::change::confirmed::Confirmed;
 use crate::files::backwards::Backwards;
-use crate::files::file::{folder_of, sweep, sync_folder};
+use crate::files::durable::sync_folder;
+use crate::files::file::{folder_of, sweep};
 use crate::files::open::{self, SHARED};
 use crate::files::replace::{behind_links, overwrite, replace};
 use crate::flagstore::{FlagStore, Write, WriteOutcome, line, wanted};

@@ -12,6 +12,7 @@ use crate::flagstore::{FlagStore, Write, WriteOutcome, transaction, wanted};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::flag::history::Revision;
 use liveops_domain::flag::name::FlagName;
+use liveops_domain::text::shell::word;
 
 const SCRIPT: &str = include_str!("write.lua");
 
@@ -388,7 +389,7 @@ impl FlagStore for RedisFlags {
                     return Err(Error::HalfDone {
                         done: format!("the change of `{}` was sent to {}", write.name, self.shown()),
                         left: format!("whether it took place is not known: {error}"),
-                        command: format!("liveops flag history {}", write.name),
+                        command: format!("liveops flag history {}", word(write.name.as_str())),
                     });
                 }
             }

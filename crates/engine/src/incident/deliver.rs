@@ -366,8 +366,9 @@ fn record(cx: &Session, deliveries: impl IntoIterator<Item = Delivery>, items: &
     let at = cx.clock.now();
     let written = store(cx).and_then(|store| {
         let deliveries: Vec<Delivery> = deliveries.into_iter().collect();
-        let is_in_outbox =
-            deliveries.iter().all(|one| one.state == DeliveryState::Queued) && items.iter().all(|item| item.kept);
+        // After a power cut that takes the line, what was accepted is told once more at worst.
+        let is_safe = |one: &Delivery| matches!(one.state, DeliveryState::Queued | DeliveryState::Accepted);
+        let is_in_outbox = deliveries.iter().all(is_safe) && items.iter().all(|item| item.kept);
         let entry = |one: Delivery| Ok(Entry::new(at, &cx.actor, kind::NOTIFICATION, serde_json::to_value(one)?));
         let entries = deliveries.into_iter().map(entry).collect::<Result<_>>()?;
         match is_in_outbox {

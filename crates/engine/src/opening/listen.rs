@@ -10,14 +10,16 @@ use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::yield_now;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::files::durable::together;
 use crate::files::incident_index::LiveIndex;
 use crate::incident::flush::deliver_due;
 use crate::incident::unsent_pages::queue_forgotten;
 use crate::opening::intake::{Delivery, serve};
-use crate::opening::receive::{ReceiveReport, Turns, follow_up, journal};
+use crate::opening::receive::{Journalled, ReceiveReport, Turns, follow_up, journal};
 use crate::session::{Session, store};
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::incident::state::Incident;
@@ -27,6 +29,10 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// Deliveries that wait for their turn.
 const WAITING: usize = 64;
+
+/// Deliveries that are written together, and how often it is looked for one more.
+const BATCH: usize = 32;
+const LOOKS: usize = 4;
 
 /// Takes deliveries until it is interrupted.
 pub async fn run(cx: &Session, address: SocketAddr, show: impl Fn(&ReceiveReport) -> Result<()>) -> Result<Exit> {
@@ -56,18 +62,21 @@ pub async fn run(cx: &Session, address: SocketAddr, show: impl Fn(&ReceiveReport
     loop {
         tokio::select! {
             delivery = deliveries.recv() => {
-                let Some(Delivery { webhook, answer }) = delivery else {
+                let Some(first) = delivery else {
                     return Err(Error::internal("the listener ended"));
                 };
-                match journal(cx, &mut index, &webhook) {
-                    Ok(journalled) => {
-                        // Who does not wait for the answer delivers again, and that is no news.
-                        let _ = answer.send(Ok(()));
-                        under_way.push(follow_up(cx, journalled, &turns, &confirmed).map(|done| done.map(Some)).boxed_local());
-                    }
-                    Err(error) => {
-                        cx.voice.warn(&error.to_string());
-                        let _ = answer.send(Err(error.to_string()));
+                let batch = with_others(first, &mut deliveries).await;
+                for (journalled, answer) in take(cx, &mut index, batch) {
+                    match journalled {
+                        Ok((journalled, safe)) => {
+                            // Who does not wait for the answer delivers again, and that is no news.
+                            let _ = answer.send(safe);
+                            under_way.push(follow_up(cx, journalled, &turns, &confirmed).map(|done| done.map(Some)).boxed_local());
+                        }
+                        Err(error) => {
+                            cx.voice.warn(&error.to_string());
+                            let _ = answer.send(Err(error.to_string()));
+                        }
                     }
                 }
             }
@@ -104,4 +113,31 @@ pub async fn run(cx: &Session, address: SocketAddr, show: impl Fn(&ReceiveReport
             }
         }
     }
+}
+
+/// The deliveries that came at the same time: in a storm they share one wait for the disk.
+async fn with_others(first: Delivery, deliveries: &mut mpsc::Receiver<Delivery>) -> Vec<Delivery> {
+    let mut batch = vec![first];
+    // Whoever sends several at once has them on the way: each turn, the server reads what has come.
+    for _ in 0..LOOKS {
+        yield_now().await;
+        while batch.len() < BATCH
+            && let Ok(next) = deliveries.try_recv()
+        {
+            batch.push(next);
+        }
+    }
+    batch
+}
+
+/// What became of a delivery, and whether the disk has it.
+type Taken = (Result<(Journalled, std::result::Result<(), String>)>, oneshot::Sender<std::result::Result<(), String>>);
+
+/// Puts deliveries into the journals, and waits for the disk once.
+fn take(cx: &Session, index: &mut LiveIndex, batch: Vec<Delivery>) -> Vec<Taken> {
+    let is_alone = batch.len() == 1;
+    let each = || -> Vec<_> { batch.into_iter().map(|one| (journal(cx, index, &one.webhook), one.answer)).collect() };
+    let (done, synced) = if is_alone { (each(), Ok(())) } else { together(each) };
+    let synced = synced.map_err(|error| error.to_string());
+    done.into_iter().map(|(done, answer)| (done.map(|done| (done, synced.clone())), answer)).collect()
 }

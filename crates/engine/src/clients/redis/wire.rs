@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use crate::files::open::read_through;
 use liveops_domain::text::redis_url::Node;
 
 /// The most bytes that are taken in between two requests: a hundred thousand flags with their lists fit.
@@ -72,7 +73,7 @@ pub fn roots(ca: Option<&Path>) -> io::Result<RootCertStore> {
 /// # Errors
 /// As [`roots`].
 pub fn certificates(path: &Path) -> io::Result<Vec<CertificateDer<'static>>> {
-    let pem = std::fs::read(path)?;
+    let pem = read_through(path)?;
     let found: Vec<_> =
         CertificateDer::pem_slice_iter(&pem).collect::<Result<_, _>>().map_err(|error| broken(&error.to_string()))?;
     if found.is_empty() {
@@ -90,7 +91,7 @@ fn broken(why: &str) -> io::Error {
 /// # Errors
 /// A file that cannot be read or holds none, such as one that is encrypted.
 pub fn private_key(path: &Path) -> io::Result<PrivateKeyDer<'static>> {
-    let pem = std::fs::read(path)?;
+    let pem = read_through(path)?;
     PrivateKeyDer::from_pem_slice(&pem).map_err(|_| {
         io::Error::new(
             io::ErrorKind::InvalidData,

@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
 use crate::change::confirmed::Confirmed;
-use crate::files::file::{private_folder, sync_folder, write_private};
+use crate::files::durable::sync_folder;
+use crate::files::file::{private_folder, write_private};
 use crate::files::open;
 use crate::rollout::state_store::{StateStore, StoredRollout};
 use crate::session::Session;
