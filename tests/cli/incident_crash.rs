@@ -1,7 +1,7 @@
 //! kill -9 at every change of the file system: what was begun is there, whole or not at all, and is gone on with.
 
 use crate::incident::{OPEN, show};
-use crate::notify::env;
+use crate::notify::{accepts, env, pagerduty};
 use crate::support::killer::kill_everywhere;
 use crate::support::{Run, TestEnv};
 
@@ -20,6 +20,13 @@ fn killed(env: &TestEnv, args: &[&str], vars: &[(&str, String)]) -> Run {
 /// Half a minute later.
 fn after(env: &TestEnv, args: &[&str]) -> Run {
     env.command(args).env("LIVEOPS_NOW", "2026-01-15T10:30:30Z").run()
+}
+
+fn ids_of_all(env: &TestEnv) -> Vec<String> {
+    let list = env.run(["incident", "list", "--all", "-o", "json"]).expect_code(0);
+    let all = list.json()["data"]["incidents"].clone();
+    let all = all.as_array().expect("a list").iter();
+    all.map(|one| one["id"].as_str().expect("an id").to_owned()).collect()
 }
 
 fn ids(env: &TestEnv) -> Vec<String> {
@@ -102,4 +109,22 @@ fn what_is_left_of_a_killed_opening_is_said_and_goes_with_the_next() {
         run.code == 0
     });
     assert!(left > 0, "no opening died before it had a name");
+}
+
+/// What is in the journal of the end of a call, its pager hears, if only from the next command.
+#[test]
+fn the_end_of_a_call_reaches_its_pager_wherever_the_step_was_killed() {
+    for (args, action) in [(&["incident", "ack"][..], "acknowledge"), (&["incident", "resolve", "x"], "resolve")] {
+        kill_everywhere(|vars| {
+            let stub = accepts();
+            let env = env(&pagerduty(&stub));
+            env.run(OPEN).expect_code(0);
+            let run = killed(&env, args, vars);
+            let phase = show(&env, &ids_of_all(&env)[0])["incident"]["phase"].clone();
+            after(&env, &["page", "flush"]).expect_code(0);
+            let heard = stub.requests().iter().any(|request| request.json()["event_action"] == action);
+            assert!(heard || phase == "open", "{vars:?}: {action} is in the journal alone");
+            run.code == 0
+        });
+    }
 }

@@ -216,6 +216,57 @@ fn a_page_that_was_refused_for_good_is_sent_when_somebody_mended_it() {
 }
 
 #[test]
+fn a_room_that_is_called_in_the_pagers_place_hears_of_it_once_and_as_a_page() {
+    for status in [400, 500] {
+        let pager = Stub::new().on("POST", "/*", Answer::text("no").status(status));
+        let room = Stub::new().on("POST", "/*", Answer::text("ok"));
+        let channel = |name: &str, stub: &Stub| format!("    - {{ name: {name}, type: webhook, url: \"{}\" }}\n", stub.url());
+        let rule = "  rules: [ { on: opened, page: [ pager, room ], tell: room } ]\n";
+        let env = env(&format!("{}{}{rule}", channel("pager", &pager), channel("room", &room)));
+        env.run(OPEN).expect_code(0);
+        let heard: Vec<_> = room.requests().iter().map(|one| one.json()["page"].clone()).collect();
+        assert_eq!(heard, [json!(true)], "{status}");
+        // Where the pager takes it, the room only hears of it.
+        pager.set("POST", "/*", Answer::text("ok"));
+        env.run(["incident", "resolve", "x"]).expect_code(0);
+        let before = room.requests().len();
+        env.run(OPEN).expect_code(0);
+        let heard: Vec<_> = room.requests()[before..].iter().map(|one| one.json()["page"].clone()).collect();
+        assert_eq!(heard, [json!(false)], "{status}");
+    }
+}
+
+#[test]
+fn a_program_that_leaves_the_call_running_behind_it_has_called() {
+    let env = env("    - { name: phone, type: exec, command: [sh, -c, 'cat > /dev/null; echo >> called; (sleep 60) & exit 0'] }\n");
+    env.run(OPEN).expect_code(0);
+    env.run(["incident", "note", "x"]).expect_code(0);
+    assert_eq!(env.read("called").lines().count(), 1);
+    let env = crate::notify::env("    - { name: phone, type: exec, command: [sh, -c, '(sleep 60) & echo no line >&2; exit 1'] }\n");
+    let run = env.run(OPEN).expect_code(5);
+    assert!(run.stderr.contains("no line"), "{}", run.stderr);
+}
+
+#[test]
+fn of_several_who_raise_the_severity_one_does() {
+    let stub = accepts();
+    let env = env(&pagerduty(&stub));
+    env.run(["incident", "open", "--sev", "p3", "--title", "x"]).expect_code(0);
+    let start = Barrier::new(4);
+    let codes: Vec<i32> = thread::scope(|scope| {
+        let raise = || {
+            start.wait();
+            env.run(["incident", "severity", "p1"]).code
+        };
+        let people: Vec<_> = (0..4).map(|_| scope.spawn(raise)).collect();
+        people.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    assert_eq!(codes.iter().filter(|code| **code == 0).count(), 1, "{codes:?}");
+    assert!(codes.iter().all(|code| [0, 4].contains(code)), "{codes:?}");
+    assert_eq!(actions(&stub).iter().filter(|action| *action == "trigger").count(), 2, "the opening, and one raise");
+}
+
+#[test]
 fn flushes_at_once_deliver_once_and_agree() {
     let stub = Stub::new().on("POST", "/v2/enqueue", Answer::text("down").status(503));
     let env = env(&pagerduty(&stub));

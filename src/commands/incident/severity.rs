@@ -48,5 +48,5 @@ pub(super) async fn run(args: SeverityArgs, cx: &Context) -> Result<Exit> {
     let changed = SeverityChanged { severity: args.severity, text: args.reason };
     let step = IncidentStep::new(id, Action::Severity, &changed, summary)?;
     // Only what got worse calls anybody.
-    record(cx, IncidentStep { about: step.about.filter(|_| is_worse), ..step }).await
+    record(cx, IncidentStep { about: step.about.filter(|_| is_worse), seen: Some(incident.severity), ..step }).await
 }

@@ -5,6 +5,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::change::journal::order::clock_of;
 use crate::change::journal::{Data, Event};
 use crate::incident::event::{Delivery, DeliveryState, Opened, SeverityChanged, Signal, kind};
 use crate::incident::notice::About;
@@ -121,6 +122,17 @@ impl Incident {
         let last = self.deliveries.values().filter(is_page).map(|one| call(&one)).max()?;
         let mut pages = self.deliveries.values().filter(is_page).filter(|one| call(one) == last);
         Some(pages.any(|one| one.state == DeliveryState::Accepted))
+    }
+
+    /// Was one of these channels to hear of what happened then, as far as the journal knows? The id of an event begins
+    /// with its clock.
+    pub fn was_queued(&self, about: About, at: DateTime<Utc>, is_meant: impl Fn(&str) -> bool) -> bool {
+        let clock = |message: &str| clock_of(message.strip_prefix(&self.id)?.strip_prefix('-')?);
+        self.deliveries.values().any(|one| {
+            one.about == about.word()
+                && is_meant(&one.channel)
+                && clock(&one.message).is_some_and(|clock| clock >= at.timestamp_millis())
+        })
     }
 
     /// The keys under which these channels may have heard a call.

@@ -64,9 +64,10 @@ impl OutboxItem {
         }
     }
 
-    /// Its name: one for each message and channel.
+    /// Its name: one for each message and channel, and another for a page than for news of the same.
     pub fn id(&self) -> String {
-        format!("{}-{}", self.message.id, self.channel)
+        let to = if self.message.page { '-' } else { '~' };
+        format!("{}{to}{}", self.message.id, self.channel)
     }
 
     /// Puts the next try off, as the service asked or as long as is polite.

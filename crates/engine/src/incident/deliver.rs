@@ -58,7 +58,7 @@ pub struct Enqueued {
     news: Vec<OutboxItem>,
 }
 
-fn is_pager(cx: &Session, name: &str) -> bool {
+pub fn is_pager(cx: &Session, name: &str) -> bool {
     channel(cx, name).is_ok_and(|channel| channel.kind == ChannelKind::PagerDuty)
 }
 
@@ -119,22 +119,35 @@ pub fn enqueue(cx: &Session, recipients: &Recipients, message: Message) -> Enque
 
 /// Delivers what was just put into the outbox.
 pub async fn dispatch(cx: &Session, Enqueued { pages, news }: Enqueued, confirmed: &Confirmed) -> Deliveries {
-    let until = Instant::now() + NEWS_PATIENCE;
-    let news = fold(cx, news);
-    let telling = join_all(news.into_iter().map(|item| async {
-        let waiting = result(cx, &item, DeliveryState::Queued, "still under way".into());
-        let late = DeliveryResult { page: false, ..waiting };
-        let result = timeout_at(until, attempt(cx, item, confirmed)).await.map_or(late, |(result, _)| result);
-        (is_pager(cx, &result.channel) && result.state != DeliveryState::Accepted, result)
-    }));
-    let (mut deliveries, news) = tokio::join!(page(cx, pages, confirmed), telling);
-    for (is_ringing, result) in news {
-        if is_ringing {
+    // Whoever may yet be paged is told only when nobody was to call them.
+    let is_next = |item: &OutboxItem| pages.iter().flat_map(|page| &page.then).flatten().any(|name| *name == item.channel);
+    let (later, news): (Vec<_>, Vec<_>) = fold(cx, news).into_iter().partition(is_next);
+    let (mut deliveries, told) = tokio::join!(page(cx, pages, confirmed), tell(cx, news, confirmed));
+    let is_paged = |item: &OutboxItem| {
+        let took = |one: &DeliveryResult| one.page && one.state == DeliveryState::Accepted;
+        deliveries.results.iter().any(|one| one.channel == item.channel && took(one))
+    };
+    let (paged, later): (Vec<_>, Vec<_>) = later.into_iter().partition(is_paged);
+    for item in &paged {
+        discard(cx, item, "paged instead");
+    }
+    for result in told.into_iter().chain(tell(cx, later, confirmed).await) {
+        if is_pager(cx, &result.channel) && result.state != DeliveryState::Accepted {
             deliveries.ringing.push(result.channel.clone());
         }
         deliveries.results.push(result);
     }
     deliveries
+}
+
+/// Tells news; what is not through in time stays in the outbox.
+async fn tell(cx: &Session, news: Vec<OutboxItem>, confirmed: &Confirmed) -> Vec<DeliveryResult> {
+    let until = Instant::now() + NEWS_PATIENCE;
+    let each = news.into_iter().map(|item| async {
+        let late = result(cx, &item, DeliveryState::Queued, "still under way".into());
+        timeout_at(until, attempt(cx, item, confirmed)).await.map_or(late, |(result, _)| result)
+    });
+    join_all(each).await
 }
 
 /// The page for the first in line, each with those to call after them.

@@ -4,9 +4,9 @@ use futures_util::{StreamExt, stream};
 
 use crate::change::confirmed::Confirmed;
 use crate::files::outbox::OutboxItem;
+use crate::incident::incidents_here;
 use crate::incident::deliver::{Deliveries, attempt, discard, moot, next_group, now as incident_now, page, queue};
 use crate::incident::news::fold;
-use crate::incident::resolve::open_incidents;
 use crate::incident::unsent_pages::queue_forgotten;
 use crate::session::{Session, outbox};
 use liveops_domain::error::Result;
@@ -18,7 +18,8 @@ const AT_ONCE: usize = 32;
 /// Delivers what is due in the outbox; with `all`, what is not due yet, and calls and their ends that were refused for good, too. A page
 /// that fails goes to the next channels, as it does the first time.
 pub async fn flush(cx: &Session, all: bool, confirmed: &Confirmed) -> Result<Deliveries> {
-    let forgotten = open_incidents(cx).and_then(|open| queue_forgotten(cx, cx.clock.now(), &open));
+    let here = incidents_here(cx).map(Iterator::collect::<Vec<_>>);
+    let forgotten = here.and_then(|here| queue_forgotten(cx, cx.clock.now(), &here));
     if let Err(error) = forgotten {
         cx.voice.warn(&format!("whether a page was forgotten is not known: {error}"));
     }

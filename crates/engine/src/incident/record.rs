@@ -16,6 +16,7 @@ use crate::session::{Session, cache, store};
 use liveops_domain::change::journal::{Entry, Event};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::incident::notice::About;
+use liveops_domain::incident::severity::Severity;
 use liveops_domain::incident::state::Incident;
 use liveops_domain::incident::transition::{Action, Phase};
 use liveops_domain::status::source::Recommendation;
@@ -31,13 +32,15 @@ pub struct IncidentStep {
     pub about: Option<About>,
     /// Further lines for the person.
     pub details: Vec<String>,
+    /// The severity that it was decided on, where it hangs on that.
+    pub seen: Option<Severity>,
 }
 
 impl IncidentStep {
     /// A step with the data of its event.
     pub fn new(id: String, action: Action, data: &impl Serialize, summary: String) -> Result<Self> {
         let (_, about) = action.event();
-        Ok(Self { id, action, data: serde_json::to_value(data)?, summary, about, details: Vec::new() })
+        Ok(Self { id, action, data: serde_json::to_value(data)?, summary, about, details: Vec::new(), seen: None })
     }
 }
 
@@ -128,7 +131,14 @@ fn journal(cx: &Session, step: &IncidentStep) -> Result<Event> {
         let length = store.journal(&step.id).length();
         let known: Option<KnownIncident> = known(&store, &cache, &step.id);
         if !step.action.is_always_allowed() {
-            must_allow(cx, &incident(cx, &step.id)?, step.action)?;
+            let now = incident(cx, &step.id)?;
+            must_allow(cx, &now, step.action)?;
+            if step.seen.is_some_and(|seen| seen != now.severity) {
+                return Err(Error::Conflict {
+                    what: format!("somebody else made {} {} meanwhile", now.id, now.severity),
+                    hint: format!("look: `{}`", cx.command(&format!("incident show {}", now.id))),
+                });
+            }
         }
         let entry = Entry::new(cx.clock.now(), &cx.actor, kind, step.data.clone());
         if let Some(event) = store.append_at(&step.id, length, entry)? {

@@ -99,7 +99,7 @@ pub async fn run(cx: &Session, address: SocketAddr, show: impl Fn(&ReceiveReport
                 if let Err(error) = index.refresh(&store) {
                     cx.voice.warn(&error.to_string());
                 }
-                let is_here = |one: &&Incident| one.phase.is_open() && one.environment == environment;
+                let is_here = |one: &&Incident| one.environment == environment;
                 if let Err(error) = queue_forgotten(cx, cx.clock.now(), index.incidents().filter(is_here)) {
                     cx.voice.warn(&format!("whether a page was forgotten is not known: {error}"));
                 }

@@ -9,7 +9,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
 use crate::clients::notify::{Sent, Words};
@@ -18,6 +18,12 @@ use liveops_domain::text::secret::mask;
 
 /// Characters of a value in an argument; the system takes some 128 KiB.
 const VALUE: usize = 2_000;
+
+/// The most of its stderr that is read.
+const LONGEST: u64 = 1 << 20;
+
+/// How long its last words may take once it has ended.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// `EX_TEMPFAIL`.
 const LATER: i32 = 75;
@@ -51,10 +57,31 @@ pub async fn send(command: &[String], message: &Message, words: &Words, limit: D
             let _ = stdin.write_all(text.to_string().as_bytes()).await;
         }
     };
-    // At once: a program may say a lot before it reads.
-    let run = async { tokio::join!(tell, child.wait_with_output()).1 };
-    let output = match tokio::time::timeout(limit, run).await {
-        Ok(Ok(output)) => output,
+    let stderr = child.stderr.take();
+    let mut said = Vec::new();
+    let listen = async {
+        if let Some(stderr) = stderr {
+            let _ = stderr.take(LONGEST).read_to_end(&mut said).await;
+        }
+    };
+    // At once: a program may say a lot before it reads. What it leaves running behind it may hold the pipes, and is not
+    // waited for.
+    let run = async {
+        let mut pipes = Box::pin(async { tokio::join!(tell, listen) });
+        let mut are_over = false;
+        let status = loop {
+            tokio::select! {
+                status = child.wait() => break status,
+                _ = &mut pipes, if !are_over => are_over = true,
+            }
+        };
+        if !are_over {
+            let _ = tokio::time::timeout(LAST_WORDS, pipes).await;
+        }
+        status
+    };
+    let status = match tokio::time::timeout(limit, run).await {
+        Ok(Ok(status)) => status,
         Ok(Err(error)) => {
             return Sent::Later { reason: format!("`{program}` was lost: {error}"), after: None };
         }
@@ -65,13 +92,13 @@ pub async fn send(command: &[String], message: &Message, words: &Words, limit: D
             ));
         }
     };
-    let said = String::from_utf8_lossy(&output.stderr);
+    let said = String::from_utf8_lossy(&said);
     let last = said.lines().rev().find(|line| !line.trim().is_empty());
     let reason = match last {
         Some(line) => format!("`{program}` failed: {}", mask(line).chars().take(160).collect::<String>()),
-        None => format!("`{program}` failed: {}", output.status),
+        None => format!("`{program}` failed: {status}"),
     };
-    match output.status.code() {
+    match status.code() {
         Some(0) => Sent::Accepted(format!("`{program}` ended well")),
         Some(LATER) => Sent::Later { reason, after: None },
         _ => Sent::Refused(reason),
