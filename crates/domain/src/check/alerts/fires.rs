@@ -34,7 +34,11 @@ pub fn check(set: &RuleSet<'_>, placed: Placed<'_>) -> (Option<(Finding, Claim)>
     }
     // What steps in for another one fires always only where that one does, too.
     let is_judged = shapes.iter().any(|shape| !shape.backup && (shape.filtered || shape.is_never()));
-    let is_excused = |shape: &Shape| shape.filtered || shape.is_never() || (shape.backup && is_judged);
+    // What fires where another condition does not hold depends on that one, if that one never fires itself.
+    let is_contrary = shapes.iter().any(|shape| !shape.otherwise && shape.is_never());
+    let is_excused = |shape: &Shape| {
+        shape.filtered || shape.is_never() || (shape.backup && is_judged) || (shape.otherwise && is_contrary)
+    };
     let is_open = |shape: &&Shape| !is_excused(shape);
     let open: Vec<&Shape> = shapes.iter().filter(is_open).collect();
     let Some(first) = open.first() else { return (None, None) };
@@ -81,7 +85,7 @@ fn is_bool(expr: &Expr) -> bool {
 }
 
 /// What is compared, and the values that the comparisons with numbers let through.
-fn compared(expr: &Expr) -> (&Expr, Bounds) {
+pub fn compared(expr: &Expr) -> (&Expr, Bounds) {
     let number = |expr: &Expr| match expr.bare() {
         Expr::Number(value) => Some(Bounds::new(*value, *value)),
         _ => None,
@@ -179,7 +183,7 @@ mod tests {
     /// The id of what is found, or `unknown`.
     fn found(name: &str, expr: &str) -> String {
         let text = format!(
-            "groups:\n- name: g\n  rules:\n  - record: a:ratio\n    expr: sum(rate(a_total{{c=\"5\"}}[5m])) / sum(rate(a_total[5m]))\n  - record: a:bad\n    expr: sum by (job) (b) > 3\n  - alert: {name}\n    expr: |\n      {expr}\n"
+            "groups:\n- name: g\n  rules:\n  - record: a:ratio\n    expr: sum(rate(a_total{{c=\"5\"}}[5m])) / sum(rate(a_total[5m]))\n  - record: a:constant\n    expr: sum(b)\n    labels: {{c: \"1\"}}\n  - record: a:bad\n    expr: sum by (job) (b) > 3\n  - alert: {name}\n    expr: |\n      {expr}\n"
         );
         let files = [RuleFile::read(&text, "r.yml")];
         assert!(files[0].findings.is_empty(), "{expr}: {:?}", files[0].findings);
@@ -215,6 +219,10 @@ mod tests {
             ("(count(x_info{role=\"master\"}) or vector(0)) < 1", "-"),
             ("(count(x) or vector(0)) < 3", "-"),
             ("count(x) > 3 or vector(0)", "A02"),
+            ("(count by (a) (x < 95) or count by (a) (y) * 0) == 0", "-"),
+            ("(count by (a) (x < 95) or count by (a) (y) * 0) >= 0", "A02"),
+            ("x_labels{a=\"1\"} and x_labels{b=\"2\"}", "-"),
+            ("a:constant{c=\"2\"} > 0", "-"),
             ("count(x) or vector(0)", "A02"),
             ("(sum(x) or sum(y)) > 1", "-"),
             ("count(x > 1)", "-"),

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::check::alerts::bounds::{ANY, Bounds};
+use crate::check::alerts::fires::compared;
 use crate::check::alerts::infer::{flipped, is_counter, shapes};
 use crate::check::alerts::set::{Placed, RuleSet};
 use crate::check::alerts::shape::{Known, Shape};
@@ -289,6 +291,24 @@ fn alternatives<'e>(expr: &'e Expr, look: &mut impl FnMut(&'e BinaryExpr)) {
     }
 }
 
+/// Does each side keep only what the other one drops?
+fn exclude(left: &Expr, right: &Expr) -> bool {
+    let filters = |side: &Expr| -> Vec<(String, Bounds)> {
+        let mut found = Vec::new();
+        side.walk(&mut |expr| {
+            let (core, bounds) = compared(expr);
+            if bounds != ANY {
+                found.push((core.to_string(), bounds));
+            }
+        });
+        found
+    };
+    let others = filters(right);
+    filters(left)
+        .iter()
+        .any(|(core, bounds)| others.iter().any(|(other, more)| core == other && bounds.and(*more).is_empty()))
+}
+
 /// Two conditions of which only the first is told when both hold.
 fn collision(set: &RuleSet<'_>, placed: Placed<'_>, both: &BinaryExpr) -> Option<Finding> {
     if both.matching.on.is_some() {
@@ -311,6 +331,9 @@ fn collision(set: &RuleSet<'_>, placed: Placed<'_>, both: &BinaryExpr) -> Option
         one.filtered && other.filtered && same && !names.iter().any(apart)
     };
     if !left.iter().any(|one| right.iter().any(|other| collides(one, other))) {
+        return None;
+    }
+    if exclude(&both.lhs, &both.rhs) {
         return None;
     }
     let why = "both sides of its `or` can have the same labels: when both hold, only the left one is told".to_owned();
@@ -367,6 +390,9 @@ mod tests {
             ("backends_waiting_requests_total > 5", ""),
             ("counted_total > 5", "A06"),
             ("a_rate5m > 5 or a_rate1h > 1", ""),
+            ("(time() - (a > 0) > 5) or (time() - b > 5 and a == 0)", ""),
+            ("(a > 1 and count(c) < 3) or (b > 1 and count(c) >= 3)", ""),
+            ("(a > 1 and count(c) < 3) or (b > 1 and count(c) >= 2)", "A08"),
             ("errors_total > 1", "A06"),
             ("errors_total > 0", "A06"),
             ("jobs_pending_total > 0", ""),

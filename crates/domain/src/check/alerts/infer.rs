@@ -62,7 +62,8 @@ fn of_selector(selector: &VectorSelector, recorded: Recorded<'_>) -> Vec<Shape> 
         let mut shape = Shape::of(bounds_of(name), Presence::Depends);
         shape.only = None;
         // Of what is said by labels, having one of them is the condition.
-        let says_by_labels = ["_info", "_metadata"].iter().any(|end| name.ends_with(end)) || name.contains("_info_");
+        let says_by_labels =
+            ["_info", "_metadata", "_labels"].iter().any(|end| name.ends_with(end)) || name.contains("_info_");
         let is_chosen = selector.matchers.iter().flatten().any(|matcher| matcher.name != "__name__");
         shape.filtered = matches!(name, "ALERTS" | "ALERTS_FOR_STATE") || (says_by_labels && is_chosen);
         shape.elsewhere = name.contains(':').then(|| name.to_owned());
@@ -83,6 +84,7 @@ fn of_selector(selector: &VectorSelector, recorded: Recorded<'_>) -> Vec<Shape> 
             };
             // Thanos and Mimir see what Prometheus records with the labels of that Prometheus.
             let is_open = shape.is_example
+                || (is_recorded && matches!(known, Known::Is(_)))
                 || (is_recorded && known == Known::Missing && EXTERNAL.contains(&matcher.name.as_str()));
             let value = value.filter(|_| !is_open);
             if value.and_then(|value| matcher.accepts(value)) == Some(false) {
@@ -234,7 +236,13 @@ fn of_binary(both: &BinaryExpr, recorded: Recorded<'_>) -> Vec<Shape> {
             let has_condition = both.lhs.is_conditional();
             let steps_in =
                 |other: &Shape| left.iter().any(|one| one.only == other.only && !(one.filtered && has_condition));
-            let right = right.into_iter().map(|one| Shape { backup: one.backup || steps_in(&one), ..one });
+            let excludes =
+                |other: &Shape| left.iter().any(|one| one.only == other.only && one.filtered && has_condition);
+            let right = right.into_iter().map(|one| Shape {
+                backup: one.backup || steps_in(&one),
+                otherwise: one.otherwise || excludes(&one),
+                ..one
+            });
             let right: Vec<Shape> = right.collect();
             left.into_iter().chain(right).collect()
         }

@@ -119,7 +119,7 @@ pub fn judge<'a>(files: &[RuleFile], set: &RuleSet<'a>) -> Judged<'a> {
         if !is_never {
             found.findings.extend(fires::too_short(placed));
         }
-        found.findings.extend(timing::hold(set, placed));
+        found.findings.extend(timing::hold(set, placed).filter(|_| !is_never));
         found.findings.extend(words::labels(set, placed));
         found.findings.extend(words::annotations(set, placed));
         found.findings.extend(words::units(placed));

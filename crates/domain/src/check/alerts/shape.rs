@@ -41,6 +41,8 @@ pub struct Shape {
     pub filtered: bool,
     /// It is there only where what stands left of its `or` is not.
     pub backup: bool,
+    /// It is there only where a condition left of its `or` does not hold.
+    pub otherwise: bool,
     /// It is what one of several rules may record: labels that it has not, others may have.
     pub is_example: bool,
     /// It stands for a recording rule that nobody here knows.
@@ -58,6 +60,7 @@ impl Shape {
             presence,
             filtered: false,
             backup: false,
+            otherwise: false,
             is_example: false,
             elsewhere: None,
         }

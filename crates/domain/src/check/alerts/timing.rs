@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::check::alerts::file::WrittenRule;
 use crate::check::alerts::set::{Placed, RuleSet};
 use crate::check::finding::{Finding, Level, Unknown};
-use crate::metric::promql::Expr;
+use crate::metric::promql::{Expr, VectorSelector};
 use crate::text::duration::{human, to_promql};
 
 /// Prometheus forgets a series that it has no sample of for so long.
@@ -199,6 +199,9 @@ fn looks_back(expr: &Expr) -> bool {
     found
 }
 
+/// Words in the names of what stays until somebody repairs it.
+const LASTING: [&str; 4] = ["failed", "failure", "health_detail", "degraded"];
+
 fn is_gauge(set: &RuleSet<'_>, expr: &Expr) -> bool {
     let selectors = expr.selectors();
     // What somebody has recorded may be of a whole hour, and what counts whole events stays as it is.
@@ -210,7 +213,15 @@ fn is_gauge(set: &RuleSet<'_>, expr: &Expr) -> bool {
             || name.starts_with("ALERTS")
             || is_clock(name)
     };
-    !selectors.is_empty() && !looks_back(expr) && !selectors.iter().any(|selector| selector.metric().is_none_or(lasts))
+    // A quantile is of all that happened in a while; and a state by its name or label is no reading.
+    let is_state = |selector: &&VectorSelector| {
+        let has = |text: &str| LASTING.iter().any(|word| text.contains(word));
+        let matchers = || selector.matchers.iter().flatten();
+        selector.metric().is_some_and(has) || matchers().any(|one| one.name == "quantile" || has(&one.value))
+    };
+    !selectors.is_empty()
+        && !looks_back(expr)
+        && !selectors.iter().any(|selector| selector.metric().is_none_or(lasts) || is_state(selector))
 }
 
 /// A16: recorded too late, or nowhere.
@@ -308,6 +319,9 @@ mod tests {
             ("expr: 'job_start_time_seconds > 5'", ""),
             ("expr: 'http_response_time_seconds > 5'", "A10"),
             ("expr: 'disk_usage > 5'", "A10"),
+            ("expr: 'job_failed == 1'", ""),
+            ("expr: 'md_disks{state=\"failed\"} > 0'", ""),
+            ("expr: 'gc_duration_seconds{quantile=\"1\"} > 1'", ""),
             ("expr: 'ALERTS{alertname=\"B\"} == 1'", ""),
             ("expr: 'absent_over_time(up[10m])'", ""),
             ("expr: x > 5", "A10"),

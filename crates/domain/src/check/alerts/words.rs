@@ -149,7 +149,7 @@ pub fn vocabulary(set: &RuleSet<'_>) -> Vec<Finding> {
         if known.iter().any(|one| one.eq_ignore_ascii_case(word)) {
             continue;
         }
-        let near = nearest(word, known.iter().map(String::as_str)).filter(|_| word.chars().count() > 3);
+        let near = nearest(word, known.iter().map(String::as_str)).filter(|_| word.chars().count() > 5);
         let (level, why, fix) = match near {
             Some(near) => (
                 Level::High,
@@ -308,6 +308,10 @@ mod tests {
             ),
             (
                 "expr: x > 1, annotations: {summary: s}, labels: {team: x, severity: pageteam}".into(),
+                vec![("A12", Level::Low)],
+            ),
+            (
+                "expr: x > 1, annotations: {summary: s}, labels: {team: x, severity: home}".into(),
                 vec![("A12", Level::Low)],
             ),
             ("expr: x > 1, annotations: {summary: s}, labels: {support_group: x, severity: s3}".into(), vec![]),
