@@ -53,7 +53,7 @@ fn explain_says_how_far_the_condition_is_from_holding() {
             http://am/api/v2/alerts
 
         → `TickSlow` does not page, since its condition does not hold
-        next: liveops query 'tick > 0.02' --range 1h --plot --prometheus http://127.0.0.1:[PORT]
+        next: liveops query tick --range 1h --plot --prometheus http://127.0.0.1:[PORT]
         --- stderr
         "#);
 }

@@ -53,6 +53,7 @@ mod page;
 mod paging;
 mod pictures;
 mod postmortem;
+mod printed;
 mod query;
 mod readme;
 mod report;

@@ -475,26 +475,3 @@ fn runbooks_come_with_the_rules_and_pass_their_check() {
     let check = env.run(["runbook", "check", "--rules", "monitoring/rules/liveops.yml", "-o", "json"]).expect_code(0);
     assert!(check.json()["data"]["checked"]["runbooks"].as_u64() >= Some(8), "{}", check.stdout);
 }
-
-#[test]
-fn every_command_that_a_document_names_exists() {
-    let env = written();
-    let span = Regex::new("`liveops ([^`]+)`").unwrap();
-    let mut seen = std::collections::BTreeSet::new();
-    for kind in KINDS {
-        let text = env.read(path(kind));
-        for found in span.captures_iter(&text) {
-            // A verb, and not what it is given.
-            let is_verb = |word: &&str| word.starts_with(|c: char| c.is_ascii_lowercase()) && !word.contains('.');
-            let words: Vec<String> = found[1].split(' ').take_while(is_verb).take(2).map(str::to_owned).collect();
-            seen.insert(words);
-        }
-    }
-    assert!(seen.len() > 15, "{seen:?}");
-    for words in seen {
-        let mut args = words.clone();
-        args.push("--help".into());
-        let run = env.run(&args);
-        assert_eq!(run.code, 0, "{words:?}: {}", run.stderr);
-    }
-}

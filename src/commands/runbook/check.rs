@@ -22,8 +22,8 @@ use liveops_engine::clients::http::request::{Effort, Request};
 use liveops_engine::clients::http::target::Target;
 use liveops_engine::files::open;
 use liveops_engine::runbook::library::{RunbookFile, RunbookLibrary};
-use liveops_engine::runbook::rules;
 use liveops_engine::runbook::rules::Rules;
+use liveops_engine::runbook::{filled, rules};
 
 /// URLs that are looked at together.
 const AT_ONCE: usize = 8;
@@ -66,7 +66,7 @@ const ABOUT: About = About {
 pub(crate) async fn run(args: CheckArgs, cx: &Context) -> Result<Exit> {
     let library = RunbookLibrary::open(cx)?;
     let (books, known) = match &args.name {
-        Some(name) => (vec![library.find(name)?], None),
+        Some(name) => (vec![filled::find(cx, name)?], None),
         None => (library.all()?, Some(rules::gather(cx, &args.rules).await?)),
     };
     let mut urls: BTreeMap<String, Option<String>> = BTreeMap::new();

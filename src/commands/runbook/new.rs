@@ -160,7 +160,7 @@ fn service(args: &NewArgs, rules: &[AlertRule], cx: &Context) -> Result<String> 
         (Some(said), _) if names.iter().any(|name| name == said) => said.to_owned(),
         (_, [only]) => only.clone(),
         (Some(said), _) => said.to_owned(),
-        (None, []) => "game-backend".into(),
+        (None, []) => filled::USUAL.into(),
         (None, several) if prompt::can_prompt() => {
             several[prompt::search("which service is it for?", several)?].clone()
         }

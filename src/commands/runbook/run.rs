@@ -16,7 +16,9 @@ use liveops_domain::status::source::{Recommendation, Verdict};
 use liveops_domain::text::count::count;
 use liveops_domain::text::shell::word;
 use liveops_engine::config::environment::variable;
-use liveops_engine::runbook::library::{RunbookFile, RunbookLibrary};
+use liveops_engine::config::service::Service;
+use liveops_engine::runbook::filled;
+use liveops_engine::runbook::library::RunbookFile;
 
 /// Run a runbook step by step
 ///
@@ -74,7 +76,15 @@ struct RunReport {
 }
 
 pub(super) async fn run(args: RunArgs, cx: &Context) -> Result<Exit> {
-    let book = RunbookLibrary::open(cx)?.find(&args.name)?;
+    let book = filled::find(cx, &args.name)?;
+    let services = &cx.config()?.settings.services;
+    if let (false, [first, _, ..]) = (book.is_written, services.as_slice()) {
+        let name = word(&args.name);
+        return Err(Error::usage(
+            format!("`{name}` is not written yet, and may be for any of {}", names(services)),
+            format!("write it for one of them: `liveops runbook new {name} --service {}`", word(&first.name)),
+        ));
+    }
     let steps = chosen(&args, &book)?;
     let variables = variables(&args, &steps, cx)?;
     let mut execution = Execution::begin(&args, &book, steps, variables, cx)?;
@@ -115,6 +125,10 @@ pub(super) async fn run(args: RunArgs, cx: &Context) -> Result<Exit> {
             Err(error)
         }
     }
+}
+
+fn names(services: &[Service]) -> String {
+    services.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// The steps that were asked for.

@@ -13,7 +13,8 @@ use liveops_domain::runbook::step::Step;
 use liveops_domain::runbook::{Purpose, Section};
 use liveops_domain::status::source::Recommendation;
 use liveops_domain::text::shell::word;
-use liveops_engine::runbook::library::{RunbookFile, RunbookLibrary};
+use liveops_engine::runbook::filled;
+use liveops_engine::runbook::library::RunbookFile;
 
 /// Show a runbook
 #[derive(Debug, Args)]
@@ -41,13 +42,15 @@ struct RunbookDetail {
     purpose: Purpose,
     title: String,
     path: String,
+    /// `false`: it is the one that is shipped, and there is no such file yet.
+    is_written: bool,
     sections: Vec<Section>,
     steps: Vec<Step>,
     markdown: String,
 }
 
 pub(super) fn run(args: &ShowArgs, cx: &Context) -> Result<Exit> {
-    let RunbookFile { filed, text, .. } = RunbookLibrary::open(cx)?.find(&args.name)?;
+    let RunbookFile { filed, text, is_written, .. } = filled::find(cx, &args.name)?;
     if args.raw {
         cx.output.write(&text)?;
         return Ok(Exit::Good);
@@ -68,11 +71,12 @@ pub(super) fn run(args: &ShowArgs, cx: &Context) -> Result<Exit> {
         purpose: filed.purpose,
         title: filed.book.title,
         path: filed.path,
+        is_written,
         sections: filed.book.sections,
         steps: filed.book.steps,
         markdown,
     };
-    cx.show_anywhere(&report, Meta::steps(report.next().into_iter().collect()))?;
+    cx.show_anywhere(&report, Meta::steps(report.next()))?;
     Ok(Exit::Good)
 }
 
@@ -92,9 +96,11 @@ fn section(text: &str, sections: &[Section], wanted: &str) -> Option<String> {
 }
 
 impl RunbookDetail {
-    fn next(&self) -> Option<Recommendation> {
-        (!self.steps.is_empty())
-            .then(|| Recommendation::new("run its steps", format!("liveops runbook run {}", word(&self.name))))
+    fn next(&self) -> Vec<Recommendation> {
+        let name = word(&self.name);
+        let run = (!self.steps.is_empty()).then(|| ("run its steps", format!("liveops runbook run {name}")));
+        let write = (!self.is_written).then(|| ("write it, to fill it in", format!("liveops runbook new {name}")));
+        run.into_iter().chain(write).map(|(why, command)| Recommendation::new(why, command)).collect()
     }
 }
 
@@ -104,7 +110,9 @@ impl Report for RunbookDetail {
     }
 
     fn blocks(&self, view: &View) -> Vec<Block> {
-        let mut blocks = vec![Block::Line(vec![span(&self.path, Tone::Dim)])];
+        let shipped = "shipped with liveops: it is not written yet, and knows only what is configured";
+        let from = if self.is_written { self.path.as_str() } else { shipped };
+        let mut blocks = vec![Block::Line(vec![span(from, Tone::Dim)])];
         blocks.extend(markdown::blocks(&self.markdown, view));
         blocks
     }

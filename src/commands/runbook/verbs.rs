@@ -20,21 +20,22 @@ pub(super) fn check(book: &RunbookFile, grammar: &Command) -> Vec<Finding> {
             step.rollback.as_ref().map(|text| ("the rollback of ", text)),
         ];
         for (what, text) in parts.into_iter().flatten() {
-            for why in wrong(text, grammar) {
+            for why in wrong(text, grammar, true) {
                 findings.push(finding(step.line, format!("{what}step `{}`: {why}", step.name)));
             }
         }
     }
     for code in &filed.book.code {
-        for why in wrong(&code.text, grammar) {
+        for why in wrong(&code.text, grammar, !code.is_inline) {
             findings.push(finding(code.line, why));
         }
     }
     findings
 }
 
-/// Why commands of liveops in a script are none. Values that a shell fills in are not judged.
-fn wrong(script: &str, grammar: &Command) -> Vec<String> {
+/// Why commands of liveops in a script are none. Values that a shell fills in are not judged. `whole`: it is there to be
+/// run, and not a verb that prose names, so it must have all that it needs.
+fn wrong(script: &str, grammar: &Command, whole: bool) -> Vec<String> {
     let mut found = Vec::new();
     for words in commands(script) {
         let program = words.iter().position(|word| is_ours(word));
@@ -54,12 +55,22 @@ fn wrong(script: &str, grammar: &Command) -> Vec<String> {
         let is_wrong = match error.kind() {
             ErrorKind::InvalidSubcommand | ErrorKind::UnknownArgument => true,
             ErrorKind::InvalidValue | ErrorKind::ValueValidation => !known,
+            ErrorKind::ArgumentConflict | ErrorKind::NoEquals | ErrorKind::TooManyValues => true,
+            // A variable may be all that is missing.
+            ErrorKind::MissingRequiredArgument | ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => {
+                whole && !typed.iter().any(|word| word.starts_with('$'))
+            }
             _ => false,
         };
         if is_wrong {
             let text = error.to_string();
             let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
             let said = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            // What is missing stands on the lines below.
+            let said = match said.ends_with(':') {
+                true => format!("{said} {}", lines.next().unwrap_or_default()),
+                false => said,
+            };
             let tip = lines.find_map(|line| line.strip_prefix("tip: "));
             let tip = tip.map_or_else(String::new, |tip| format!("; {tip}"));
             found.push(format!("`liveops {}` would fail: {said}{tip}", typed.join(" ")));
@@ -116,7 +127,7 @@ mod tests {
             "kubectl get pods",
             "liveops incident mitigate",
         ] {
-            assert_eq!(wrong(good, &grammar), Vec::<String>::new(), "{good}");
+            assert_eq!(wrong(good, &grammar, true), Vec::<String>::new(), "{good}");
         }
         for (bad, want) in [
             ("liveops staus", "unrecognized subcommand"),
@@ -125,8 +136,15 @@ mod tests {
             ("x=$(liveops nope)", "unrecognized subcommand"),
             ("liveops changes --since yesterdayish", "yesterdayish"),
         ] {
-            let found = wrong(bad, &grammar);
+            let found = wrong(bad, &grammar, false);
             assert!(found.len() == 1 && found[0].contains(want), "{bad}: {found:?}");
         }
+        // Prose may name a verb; what is there to be run must be whole.
+        for bare in ["liveops flag kill", "liveops scale --replicas 3"] {
+            assert_eq!(wrong(bare, &grammar, false), Vec::<String>::new(), "{bare}");
+            let found = wrong(bare, &grammar, true);
+            assert!(found.len() == 1 && found[0].contains("were not provided: <"), "{bare}: {found:?}");
+        }
+        assert_eq!(wrong("liveops flag kill $FLAG_AND_MORE", &grammar, true), Vec::<String>::new());
     }
 }

@@ -31,6 +31,37 @@ pub fn parts(expression: &str) -> Vec<Part> {
     found
 }
 
+/// What an expression compares, without the limits: what one plots, each once, in its order. The expression itself, where
+/// it compares nothing with a number.
+pub fn figures(expression: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    if let Ok(expr) = promql::tree(expression) {
+        plotted(&expr, &mut found);
+    }
+    if found.is_empty() { vec![expression.to_owned()] } else { found }
+}
+
+fn plotted(expr: &Expr, found: &mut Vec<String>) {
+    match expr.bare() {
+        Expr::Binary(both) if ["and", "or"].contains(&both.op) => {
+            plotted(&both.lhs, found);
+            plotted(&both.rhs, found);
+        }
+        Expr::Binary(both) if both.op == "unless" => plotted(&both.lhs, found),
+        Expr::Binary(both) if both.is_comparison() => {
+            // Of two vectors, both are worth a look; a number is no curve.
+            let sides = [&both.lhs, &both.rhs].into_iter().filter(|side| side.gives() != Gives::Scalar);
+            for side in sides {
+                let text = side.bare().to_string();
+                if !found.contains(&text) {
+                    found.push(text);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
 fn collect(expr: &Expr, found: &mut Vec<Part>) {
     match expr {
         Expr::Paren(inner) => collect(inner, found),
@@ -133,6 +164,23 @@ mod tests {
         ];
         for (text, want) in cases {
             assert_eq!(parts(text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_plotted_is_what_is_compared() {
+        for (text, want) in [
+            ("sum(rate(x_total[5m])) * 60 < 10", &["sum(rate(x_total[5m])) * 60"][..]),
+            ("5 < x", &["x"]),
+            ("(a) > bool 3", &["a"]),
+            ("up{job=\"g\"} == 0 or absent(up{job=\"g\"})", &["up{job=\"g\"}"]),
+            ("(a > 3 and b == 0) unless c > 1", &["a", "b"]),
+            ("a > 3 or a < 1", &["a"]),
+            ("a > b", &["a", "b"]),
+            ("absent(c)", &["absent(c)"]),
+            ("not promql (", &["not promql ("]),
+        ] {
+            assert_eq!(figures(text), want, "{text}");
         }
     }
 

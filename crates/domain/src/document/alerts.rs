@@ -145,7 +145,7 @@ fn gone(name: &str, service: &str) -> AlertSpec {
         signal: Signal::Availability,
         // A pod that is gone is no target any more: its `up` is not 0, it is not there.
         expr: format!("up{{job={job}}} == 0 or absent(up{{job={job}}})"),
-        figure: format!("scrapes of {service}"),
+        figure: format!("scrapes of {service}: absent, or"),
         limit: "== 0".into(),
         unit: Unit::None,
         hold: Duration::from_secs(60),

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::alert::probe::figures;
 use crate::document::alerts::AlertSpec;
 use crate::incident::severity::Severity;
 
@@ -40,6 +41,9 @@ pub struct AlertFacts {
     pub kpi: Option<String>,
     pub signal: &'static str,
     pub condition: String,
+    /// What it compares, without the limit.
+    pub query: String,
+    pub figure: String,
     pub limit: String,
     pub hold: String,
     pub severity: String,
@@ -132,6 +136,31 @@ pub struct EmailFacts {
     pub smarthost: Option<String>,
 }
 
+/// What is backed up, and what is asked of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct BackupFacts {
+    pub name: String,
+    pub service: Option<String>,
+    /// Who knows it: a folder, a bucket, a tool.
+    pub source: String,
+    pub rpo: String,
+    pub rto: Option<String>,
+    /// How old the last restore test may be.
+    pub restore_test: Option<String>,
+    pub copies: Vec<String>,
+    pub encrypted: Option<bool>,
+    pub archived: bool,
+}
+
+/// A time in which nothing is deployed.
+#[derive(Debug, Clone, Serialize)]
+pub struct FreezeFacts {
+    pub from: String,
+    pub to: String,
+    pub reason: String,
+    pub services: Vec<String>,
+}
+
 /// Everything.
 #[derive(Debug, Clone, Serialize)]
 pub struct Facts {
@@ -159,14 +188,13 @@ pub struct Facts {
     pub scenarios: Vec<(String, String)>,
     pub incidents: String,
     pub deployments: String,
-    pub namespace: Option<String>,
     pub business_days: String,
     pub scrape: String,
     pub max_silence: String,
     pub rules_path: String,
     pub slo_rules_path: String,
-    /// What the project's file says of these, member by member: `backups`, `capacity`, `cost`, `maintenance`.
-    pub said: std::collections::BTreeMap<String, Vec<(String, String)>>,
+    pub backups: Vec<BackupFacts>,
+    pub freezes: Vec<FreezeFacts>,
 }
 
 impl AlertFacts {
@@ -181,6 +209,8 @@ impl AlertFacts {
             kpi: spec.kpi.clone(),
             signal: spec.signal.word(),
             condition: spec.condition(),
+            query: figures(&spec.expr).swap_remove(0),
+            figure: spec.figure.clone(),
             limit: spec.limit.clone(),
             hold: crate::text::duration::human(spec.hold),
             severity: spec.severity.to_owned(),

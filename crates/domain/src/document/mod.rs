@@ -9,4 +9,5 @@ pub mod facts;
 pub mod kind;
 pub mod panel;
 pub mod question;
+pub mod review;
 pub mod table;

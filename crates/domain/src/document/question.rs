@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::document::kind::Syntax;
 
 /// Name in templates, question, why it matters, where liveops looked.
-const QUESTIONS: [(&str, &str, &str, &str); 41] = [
+const QUESTIONS: [(&str, &str, &str, &str); 42] = [
     (
         "owner",
         "Who owns each service, and how is that team reached?",
@@ -69,9 +69,9 @@ const QUESTIONS: [(&str, &str, &str, &str); 41] = [
     ),
     (
         "cost",
-        "What may the service cost: budget a month, per player, per 1000 requests?",
-        "spend above 1.5 times the mean of 7 days, or above 0.9 of the budget, should be noticed the same day",
-        "`cost`",
+        "What may it cost a month in each category, per player (a usual goal: below $0.50) and per 1000 requests, now and with ten times the players?",
+        "without a budget nobody sees that a month is spent on its 20th day",
+        "nowhere: the configuration has no key for it",
     ),
     (
         "on_call",
@@ -126,7 +126,13 @@ const QUESTIONS: [(&str, &str, &str, &str); 41] = [
         "window",
         "In which hours is traffic lowest, and when is deploying forbidden?",
         "what breaks then hits the fewest players",
-        "`maintenance`",
+        "`freezes`, which `liveops check deploy` enforces",
+    ),
+    (
+        "staging",
+        "Where is a new version tried before players get it?",
+        "without such a place the first players are the test",
+        "`environments`: there is no other one that is not protected",
     ),
     (
         "gates",
@@ -186,13 +192,13 @@ const QUESTIONS: [(&str, &str, &str, &str); 41] = [
         "limits",
         "What is the most that each service was seen to carry in a load test?",
         "headroom is a guess without it",
-        "`capacity`",
+        "nowhere: a load test shows it",
     ),
     (
         "growth",
         "What growth and which events are expected in the next quarter?",
         "capacity takes longer to buy than to need",
-        "`capacity`",
+        "nowhere: this is a decision of people",
     ),
     (
         "reviewer",
@@ -216,7 +222,7 @@ const QUESTIONS: [(&str, &str, &str, &str); 41] = [
         "windows",
         "Which maintenance windows are there, and who hears of them before?",
         "players forgive what was announced",
-        "`maintenance`",
+        "`freezes`; windows of maintenance are not in the configuration",
     ),
     (
         "retention",

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::document::facts::{AlertFacts, Facts};
+use crate::status::scale::TRIGGERS;
 
 /// A Markdown table; nothing without rows.
 fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
@@ -91,10 +92,15 @@ pub fn tables(facts: &Facts) -> BTreeMap<&'static str, String> {
             code(&one.from),
         ]
     };
-    let mut kpis: Vec<_> = facts.kpis.iter().collect();
-    kpis.sort_by_key(|one| one.signal);
+    let mut kpis: Vec<Vec<String>> = facts.kpis.iter().map(kpi).collect();
+    kpis.extend(unnamed(facts));
+    kpis.sort_by(|a, b| a[0].cmp(&b[0]));
     let head = ["signal", "figure", "query", "warning", "critical", "alerts", "from"];
-    all.insert("kpis", table(&head, kpis.into_iter().map(kpi).collect()));
+    all.insert("kpis", table(&head, kpis));
+    all.insert("triggers", triggers(facts));
+    all.insert("units", units(facts));
+    all.insert("freezes", freezes(facts));
+    all.insert("backups", backups(facts));
     all.insert("services", services(facts));
     all.insert("severities", severities(facts));
     all.insert("slos", slos(facts));
@@ -111,12 +117,105 @@ pub fn tables(facts: &Facts) -> BTreeMap<&'static str, String> {
         .iter()
         .map(|(name, when)| vec![code(name), when.clone(), code(&format!("liveops runbook show {name}"))]);
     all.insert("scenarios", table(&["runbook", "when", "read it"], rows.collect()));
-    for name in ["backups", "capacity", "cost", "maintenance"] {
-        let said = facts.said.get(name).cloned().unwrap_or_default();
-        let rows = said.into_iter().map(|(key, value)| vec![code(&key), value]).collect();
-        all.insert(name, table(&["set in the configuration", "value"], rows));
-    }
     all
+}
+
+/// What alerts watch and no KPI is: whether a service is there, and its requests.
+fn unnamed(facts: &Facts) -> Vec<Vec<String>> {
+    let mut rows: Vec<(&AlertFacts, Vec<&AlertFacts>)> = Vec::new();
+    for alert in facts.alerts.iter().filter(|alert| alert.kpi.is_none()) {
+        match rows.iter_mut().find(|(first, _)| first.query == alert.query) {
+            Some((_, all)) => all.push(alert),
+            None => rows.push((alert, vec![alert])),
+        }
+    }
+    let row = |(first, all): (&AlertFacts, Vec<&AlertFacts>)| {
+        let of = |severe: bool| {
+            let limits = all.iter().filter(|one| (one.severity == "critical") == severe);
+            let limits: Vec<&str> = limits.map(|one| one.limit.as_str()).collect();
+            if limits.is_empty() { "none".to_owned() } else { limits.join(", ") }
+        };
+        let alerts: Vec<String> =
+            all.iter().map(|one| format!("{} {} for {}", one.name, one.limit, one.hold)).collect();
+        let figure = first.figure.split(':').next().unwrap_or_default().to_owned();
+        vec![
+            first.signal.to_owned(),
+            figure,
+            code(&first.query),
+            of(false),
+            of(true),
+            alerts.join("; "),
+            code(&first.from),
+        ]
+    };
+    rows.into_iter().map(row).collect()
+}
+
+/// When a service wants to be scaled out, and which figure says so.
+fn triggers(facts: &Facts) -> String {
+    let rows = TRIGGERS.iter().map(|trigger| {
+        let kpi = trigger.figures.iter().find_map(|name| facts.kpis.iter().find(|kpi| kpi.name == *name));
+        vec![
+            format!("{} above {}", trigger.name, trigger.show(trigger.limit)),
+            kpi.map_or_else(|| format!("none: a KPI named {}", list_or(trigger.figures)), |kpi| code(&kpi.name)),
+            kpi.map_or_else(|| "none".to_owned(), |kpi| code(&kpi.query)),
+        ]
+    });
+    table(&["scale out at", "figure", "query"], rows.collect())
+}
+
+fn list_or(names: &[&str]) -> String {
+    names.iter().map(|name| code(name)).collect::<Vec<_>>().join(" or ")
+}
+
+/// What costs are divided by, as far as the figures know it.
+fn units(facts: &Facts) -> String {
+    let requests = facts.alerts.iter().find(|one| one.signal == "traffic" && one.kpi.is_none());
+    let players = facts.kpis.iter().find(|one| one.name == "active_players");
+    let rows = [
+        requests.map(|one| vec!["1000 requests".to_owned(), code(&one.query), "requests a minute".to_owned()]),
+        players.map(|one| vec!["player".to_owned(), code(&one.query), "players online".to_owned()]),
+    ];
+    table(&["cost per", "query", "counts"], rows.into_iter().flatten().collect())
+}
+
+fn freezes(facts: &Facts) -> String {
+    let rows = facts.freezes.iter().map(|one| {
+        let services = if one.services.is_empty() { "all".to_owned() } else { one.services.join(", ") };
+        vec![one.from.clone(), one.to.clone(), services, one.reason.clone()]
+    });
+    table(&["from (UTC)", "to (UTC)", "services", "why"], rows.collect())
+}
+
+fn backups(facts: &Facts) -> String {
+    let rows = facts.backups.iter().map(|one| {
+        let yes = |is: bool| if is { "yes" } else { "no" }.to_owned();
+        vec![
+            one.name.clone(),
+            or(one.service.as_ref(), "all"),
+            one.source.clone(),
+            one.rpo.clone(),
+            or(one.rto.as_ref(), "not set"),
+            yes(one.archived),
+            or(one.restore_test.as_ref(), "never"),
+            if one.copies.is_empty() { "not set".into() } else { one.copies.join(", ") },
+            one.encrypted.map_or_else(|| "not set".into(), yes),
+            code(&format!("backups.{}", one.name)),
+        ]
+    });
+    let head = [
+        "backup",
+        "of",
+        "known by",
+        "RPO",
+        "RTO",
+        "point in time",
+        "restore tested every",
+        "copies",
+        "encrypted",
+        "from",
+    ];
+    table(&head, rows.collect())
 }
 
 fn services(facts: &Facts) -> String {

@@ -175,6 +175,11 @@ pub struct ActionItem {
 }
 
 impl ActionItem {
+    /// Does it say what is to be done? The row of the template does not.
+    pub fn is_filled_in(&self) -> bool {
+        !self.action.trim().is_empty() && !self.action.contains(FILL_IN)
+    }
+
     /// Is it done, or dropped on purpose?
     pub fn is_closed(&self) -> bool {
         let status = self.status.to_lowercase();
@@ -232,7 +237,7 @@ pub fn check(
             say("P06", Some(index + 1), message);
         }
     }
-    if document.items.is_empty() {
+    if document.items.iter().all(|item| item.action.trim().is_empty()) {
         let prose =
             document.named().find(|part| is_section(&part.title, "action items") && !part.text.trim().is_empty());
         match prose {
@@ -248,12 +253,9 @@ pub fn check(
         }
     }
     for item in &document.items {
-        if item.action.contains(FILL_IN) {
-            continue;
-        }
         let line = Some(item.line);
         // What is done needs nobody to do it, and no day.
-        if item.is_closed() {
+        if !item.is_filled_in() || item.is_closed() {
             continue;
         }
         if !item.has_owner() {

@@ -165,6 +165,8 @@ pub struct Section {
 pub struct Code {
     pub text: String,
     pub line: usize,
+    /// Within a sentence.
+    pub is_inline: bool,
 }
 
 /// Where a link or an image points.

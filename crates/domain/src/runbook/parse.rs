@@ -118,7 +118,7 @@ impl Reader<'_> {
             }
             Event::Text(text) => self.said(&text),
             Event::Code(text) => {
-                self.book.code.push(Code { text: text.to_string(), line: self.line(at) });
+                self.book.code.push(Code { text: text.to_string(), line: self.line(at), is_inline: true });
                 self.said(&text);
             }
             Event::Html(html) | Event::InlineHtml(html) => {
@@ -180,7 +180,7 @@ impl Reader<'_> {
             None => {
                 let language = info.split([' ', ',', '{']).next().unwrap_or_default().to_lowercase();
                 if ["", "sh", "bash", "shell", "console", "zsh"].contains(&language.as_str()) {
-                    self.book.code.push(Code { text: body, line });
+                    self.book.code.push(Code { text: body, line, is_inline: false });
                 }
             }
             Some(Ok(step)) => self.book.steps.push(step),

@@ -240,6 +240,33 @@ fn trend(burn: &[Figure]) -> Option<Trend> {
     })
 }
 
+/// How the budgets stand, each counted once: what is not known is not within, and not beyond.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct BudgetCount {
+    pub known: usize,
+    pub within: usize,
+    /// Within, and alerting on its burn.
+    pub fast: usize,
+    pub unknown: usize,
+}
+
+impl BudgetCount {
+    pub fn of<'a>(all: impl Iterator<Item = &'a Budget>) -> Self {
+        let mut counts = Self::default();
+        for one in all {
+            match &one.remaining {
+                Ok(left) if one.level != Level::Unknown => {
+                    counts.known += 1;
+                    counts.within += usize::from(*left > 0.0);
+                    counts.fast += usize::from(*left > 0.0 && one.level != Level::Ok);
+                }
+                _ => counts.unknown += 1,
+            }
+        }
+        counts
+    }
+}
+
 /// Unknown hides anything but what is known to be critical.
 fn level(reading: &Reading, remaining: &Figure, burn: &[Figure], alerting: &[Pair]) -> (Level, Option<String>) {
     let fast = |pair: &Pair| {
@@ -327,6 +354,17 @@ mod tests {
             covered: Ok(Duration::from_secs(30 * 86_400)),
             doubt: None,
         }
+    }
+
+    #[test]
+    fn what_is_not_known_is_neither_within_nor_beyond() {
+        let slo = sample::slo("99.9%", "30d");
+        let good = judge(&slo, &reading([0.0; 7], 0.5), now());
+        let fast = judge(&slo, &reading([2.0; 7], 0.5), now());
+        let spent = judge(&slo, &reading([0.0; 7], 1.5), now());
+        let silent = judge(&slo, &Reading { doubt: Some("no answer".into()), ..reading([0.0; 7], 0.5) }, now());
+        let counts = BudgetCount::of([&good, &fast, &spent, &silent, &silent].into_iter());
+        assert_eq!(counts, BudgetCount { known: 3, within: 2, fast: 1, unknown: 2 });
     }
 
     #[test]

@@ -46,6 +46,13 @@ pub struct Service {
     pub rollout: Option<Rollout>,
 }
 
+impl Service {
+    /// Its Deployment: the configured one, else that of its name.
+    pub fn deployment(&self) -> &str {
+        self.workload.as_ref().and_then(|one| one.deployment.as_deref()).unwrap_or(&self.name)
+    }
+}
+
 /// Reads `services`, with an environment's overrides laid over them.
 pub fn decode_all(
     top: &mut Section<'_>,

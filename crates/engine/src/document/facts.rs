@@ -1,10 +1,9 @@
 //! The facts of a project: everything that the configuration says, each with the key that says it.
 
-use std::collections::BTreeMap;
-
 use crate::config;
+use crate::config::backups::{BackupItem, BackupSource};
 use crate::config::endpoint::Endpoint;
-use crate::config::node::{Node, Value};
+use crate::config::node::Node;
 use crate::config::notify::{ChannelKind, Notify};
 use crate::config::rollout::Traffic;
 use crate::config::schedule::ON_CALL;
@@ -12,11 +11,12 @@ use crate::config::schema::Settings;
 use crate::config::service::Service;
 use crate::session::Session;
 use crate::slo::load;
+use liveops_domain::check::deploy::freeze::Freeze;
 use liveops_domain::document::alerts::{AlertSpec, Signal, alerts};
 use liveops_domain::document::catalog::SCRAPE;
 use liveops_domain::document::facts::{
-    AlertFacts, BackendFacts, BurnFacts, ChannelFacts, EmailFacts, Facts, KpiFacts, PolicyFacts, ServiceFacts,
-    SeverityFacts, SloFacts,
+    AlertFacts, BackendFacts, BackupFacts, BurnFacts, ChannelFacts, EmailFacts, Facts, FreezeFacts, KpiFacts,
+    PolicyFacts, ServiceFacts, SeverityFacts, SloFacts,
 };
 use liveops_domain::document::kind::{Kind, Options};
 use liveops_domain::error::Result;
@@ -109,17 +109,13 @@ pub(super) fn gather(cx: &Session, service: Option<&str>) -> Result<Gathered> {
         scenarios: SCENARIOS.iter().map(|one| (one.name.to_owned(), one.when.to_owned())).collect(),
         incidents: settings.incidents.folder.path.display().to_string(),
         deployments: settings.documents.deployments.path.display().to_string(),
-        namespace: settings.kubernetes.as_ref().map(|one| {
-            let part = |word: &str, value: &Option<String>| value.as_ref().map(|value| format!("{word} {value}"));
-            let parts = [part("context", &one.context), part("namespace", &one.namespace)];
-            parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
-        }),
         business_days: business_days(settings),
         scrape: format!("{SCRAPE}s"),
         max_silence: human(settings.max_silence),
         rules_path: option(Options::default(), Kind::AlertRules),
         slo_rules_path: "monitoring/rules/slo.yml".into(),
-        said: said(&config.root),
+        backups: settings.backups.iter().filter(|one| one.service.as_deref().is_none_or(is_meant)).map(backup).collect(),
+        freezes: freezes(settings, service),
     };
     Ok(Gathered { facts, specs, kpis, presets })
 }
@@ -275,14 +271,25 @@ fn backends(settings: &Settings) -> Vec<BackendFacts> {
         ("flags", &settings.flags.endpoint),
         ("clickhouse", &settings.clickhouse),
     ];
+    let from = |name: &str| format!("environments.{}.{name}", settings.environment);
     let one = |(name, endpoint): (&str, &Option<Endpoint>)| {
-        endpoint.as_ref().map(|endpoint| BackendFacts {
-            name: name.to_owned(),
-            url: endpoint.url.show(),
-            from: format!("environments.{}.{name}", settings.environment),
-        })
+        let url = endpoint.as_ref()?.url.show();
+        Some(BackendFacts { name: name.to_owned(), url, from: from(name) })
     };
-    systems.into_iter().filter_map(one).collect()
+    let mut all: Vec<BackendFacts> = systems.into_iter().filter_map(one).collect();
+    // Without an address, flags are in a file all the same.
+    if let (None, Some(file)) = (&settings.flags.endpoint, settings.flags.file()) {
+        let url = format!("file:{}", file.path.display());
+        all.push(BackendFacts { name: "flags".into(), url, from: "default of liveops".into() });
+    }
+    if let Some(kubernetes) = &settings.kubernetes {
+        let part = |word: &str, value: &Option<String>| value.as_ref().map(|value| format!("{word} {value}"));
+        let parts = [part("context", &kubernetes.context), part("namespace", &kubernetes.namespace)];
+        let url = parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
+        let url = if url.is_empty() { "current context".into() } else { url };
+        all.push(BackendFacts { name: "kubernetes".into(), url, from: from("kubernetes") });
+    }
+    all
 }
 
 fn channels(notify: &Notify) -> Vec<ChannelFacts> {
@@ -337,34 +344,43 @@ fn business_days(settings: &Settings) -> String {
     format!("{}, until {} ({})", names.join(", "), days.end.format("%H:%M"), days.zone)
 }
 
-/// Sections whose members stand in documents as they were written.
-fn said(root: &Node) -> BTreeMap<String, Vec<(String, String)>> {
-    let sections = ["backups", "capacity", "cost", "maintenance"];
-    let mut all = BTreeMap::new();
-    for section in sections {
-        if let Some(node) = root.get(section) {
-            let mut rows = Vec::new();
-            flatten(node, section, &mut rows);
-            all.insert(section.to_owned(), rows);
-        }
+fn backup(item: &BackupItem) -> BackupFacts {
+    let demand = &item.demand;
+    let copies = demand.places.iter().map(|place| {
+        let marks = [(place.off_site, "off-site"), (place.immutable, "immutable")];
+        let marks: Vec<&str> = marks.into_iter().filter(|(is, _)| *is).map(|(_, word)| word).collect();
+        if marks.is_empty() { place.name.clone() } else { format!("{} ({})", place.name, marks.join(", ")) }
+    });
+    BackupFacts {
+        name: demand.name.clone(),
+        service: item.service.clone(),
+        source: match &item.source {
+            BackupSource::Folder { place, .. } => format!("files in {}", place.path.display()),
+            BackupSource::S3 { bucket, prefix, .. } => format!("objects in s3://{bucket}/{prefix}"),
+            BackupSource::Program(program) => {
+                program.command.first().map_or_else(String::new, |name| format!("what {name} says"))
+            }
+            BackupSource::Metrics { .. } => "Prometheus".into(),
+        },
+        rpo: human(demand.rpo),
+        rto: demand.rto.map(human),
+        restore_test: demand.restore_every.map(human),
+        copies: copies.collect(),
+        encrypted: demand.encrypted,
+        archived: demand.archived,
     }
-    all
 }
 
-fn flatten(node: &Node, path: &str, rows: &mut Vec<(String, String)>) {
-    match &node.value {
-        Value::Null => {}
-        Value::Scalar { text, .. } => rows.push((path.to_owned(), text.clone())),
-        Value::List(items) => {
-            for (at, item) in items.iter().enumerate() {
-                let name = item.get("name").and_then(Node::text).map_or_else(|| at.to_string(), ToOwned::to_owned);
-                flatten(item, &format!("{path}.{name}"), rows);
-            }
-        }
-        Value::Map(entries) => {
-            for (key, node) in entries.iter().filter(|(key, _)| key.name != "name") {
-                flatten(node, &format!("{path}.{}", key.name), rows);
-            }
-        }
-    }
+fn freezes(settings: &Settings, service: Option<&str>) -> Vec<FreezeFacts> {
+    let is_meant = |one: &&Freeze| {
+        one.services.is_empty() || service.is_none_or(|wanted| one.services.iter().any(|name| name == wanted))
+    };
+    let time = |at: chrono::DateTime<chrono::Utc>| at.format("%F %H:%M").to_string();
+    let one = |one: &Freeze| FreezeFacts {
+        from: time(one.from),
+        to: time(one.to),
+        reason: one.reason.clone(),
+        services: one.services.clone(),
+    };
+    settings.freezes.iter().filter(is_meant).map(one).collect()
 }

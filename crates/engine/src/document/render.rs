@@ -1,7 +1,6 @@
 //! One document from its template, as it would be written now.
 
 use minijinja::context;
-use serde::Serialize;
 
 use crate::document::facts::{Gathered, gather};
 use crate::document::monitoring;
@@ -10,10 +9,13 @@ use crate::template::Template;
 use liveops_domain::document::alerts::{AlertSpec, Signal, groups};
 use liveops_domain::document::block::{header_line, open_questions, seal};
 use liveops_domain::document::dashboard;
+use liveops_domain::document::facts::Facts;
 use liveops_domain::document::kind::{Kind, Options, RuleForm, Syntax};
 use liveops_domain::document::question::questions;
+use liveops_domain::document::review::review;
 use liveops_domain::document::table::tables;
 use liveops_domain::error::Result;
+use liveops_domain::text::shell::word;
 
 /// A document as it would be written.
 #[derive(Debug)]
@@ -87,15 +89,6 @@ fn board(gathered: &Gathered, options: &Options) -> String {
     dashboard::text(&source, options.dashboard, options.grafana, &mark)
 }
 
-/// What is wrong as far as the configuration shows it.
-#[derive(Debug, Serialize)]
-struct Finding {
-    level: &'static str,
-    what: String,
-    risk: &'static str,
-    fix: String,
-}
-
 fn written(
     cx: &Session,
     kind: Kind,
@@ -145,7 +138,9 @@ fn written(
             database => named(&["db_", "database"]), cache => named(&["cache", "redis"]), disk => named(&["disk", "filesystem"]),
             workload => has_workload, policy => has_policy,
         },
-        findings => findings(gathered),
+        review => review(facts),
+        service => named_service(facts),
+        staging => staging(facts),
         operator,
         indent,
         rules => groups(&gathered.specs, &gathered.kpis, &facts.runbooks, indent).trim_end(),
@@ -182,50 +177,19 @@ fn squeezed(text: &str) -> String {
     out
 }
 
-fn findings(gathered: &Gathered) -> Vec<Finding> {
-    let facts = &gathered.facts;
-    let mut all = Vec::new();
-    let mut add = |level, what: String, risk, fix: &str| {
-        all.push(Finding { level, what, risk, fix: fix.to_owned() });
+/// The service as commands name it: the one of the document, or the only one.
+fn named_service(facts: &Facts) -> String {
+    let only = match facts.services.as_slice() {
+        [only] => Some(&only.name),
+        _ => None,
     };
-    for service in &facts.services {
-        let name = &service.name;
-        if service.health.is_none() {
-            add(
-                "BLOCKER",
-                format!("{name} has no health check"),
-                "nobody notices that it is down",
-                "set `services[].health`",
-            );
-        }
-        if service.policy.is_none() {
-            add(
-                "BLOCKER",
-                format!("{name} has no rollout, so no way back"),
-                "a bad version stays",
-                "set `services[].rollout`",
-            );
-        }
-        if service.owner.is_none() {
-            add("HIGH", format!("{name} has no owner"), "its alerts are nobody's", "set `services[].owner`");
-        }
-        if facts.slos.iter().all(|slo| slo.service.as_ref() != Some(name)) {
-            add(
-                "MEDIUM",
-                format!("{name} has no objective"),
-                "nothing says when to stop shipping",
-                "add one to `slos`",
-            );
-        }
-    }
-    if facts.services.is_empty() {
-        add("BLOCKER", "no service is configured".into(), "nothing is watched", "set `services`");
-    }
-    if facts.channels.is_empty() {
-        add("HIGH", "no channel reaches people".into(), "incidents are silent", "set `notify.channels`");
-    }
-    if !facts.said.contains_key("cost") {
-        add("MEDIUM", "no cost goal".into(), "spend grows unseen", "write it into this document");
-    }
-    all
+    facts.service.as_ref().or(only).map_or_else(|| "SERVICE".into(), |name| word(name))
+}
+
+/// An environment in which a version can be tried before it reaches the one of the document.
+fn staging(facts: &Facts) -> Option<String> {
+    let other = |name: &&String| **name != facts.environment && !facts.protected.contains(name);
+    let is_staging = |name: &&String| name.contains("stag") || name.contains("test") || name.contains("dev");
+    let all = || facts.environments.iter().filter(other);
+    all().find(is_staging).or_else(|| all().next()).map(|name| word(name))
 }

@@ -37,7 +37,7 @@ pub fn write_missing(
         }
         let own: Vec<AlertRule> = known.iter().filter(|rule| rule.name == *name).cloned().collect();
         let services = &cx.config()?.settings.services;
-        let first = services.first().map_or("game-backend", |service| service.name.as_str());
+        let first = services.first().map_or(filled::USUAL, |service| service.name.as_str());
         let service = service.as_deref().unwrap_or(first);
         write_shared(&path, &filled::render(&template, name, service, &own, cx)?, false)?;
         written.push(shown);

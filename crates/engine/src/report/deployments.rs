@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use crate::changes::record::{Entry, RECORDED, Recorded, journal};
 use crate::changes::remote::{PodRevision, pod_revisions};
+use crate::check::input::shown;
 use crate::rollout::history::all_past;
 use crate::session::Session;
 use liveops_domain::error::{Error, Result};
@@ -122,7 +123,7 @@ fn recorded(cx: &Session, warnings: &mut Vec<String>) -> Result<Vec<Deployment>>
     }
     let reading = journal.read()?;
     if let Some(fault) = reading.faults.first() {
-        warnings.push(format!("{}: line {} {}", journal.path().display(), fault.line, fault.what));
+        warnings.push(format!("{}: line {} {}", shown(cx, journal.path()), fault.line, fault.what));
     }
     let deployment = |event: liveops_domain::change::journal::Event| {
         let entry: Entry = (event.kind == RECORDED).then(|| serde_json::from_value(event.data).ok())??;

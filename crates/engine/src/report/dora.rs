@@ -90,7 +90,11 @@ pub async fn measure(cx: &Session, request: &DoraRequest) -> Result<DoraReport> 
                     }
                 }
             }
-            Ok(None) => facts.no_commits = Some(format!("{} is in no git repository", folder.display())),
+            Ok(None) => {
+                let place = request.repository.as_ref().map(|folder| folder.display().to_string());
+                let place = place.unwrap_or_else(|| "the project's folder".into());
+                facts.no_commits = Some(format!("{place} is in no git repository"));
+            }
             Err(error) => facts.no_commits = Some(error.to_string()),
         }
         services.push(dora(&facts, &request.period, request.within, request.explain));

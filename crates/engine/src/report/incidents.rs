@@ -12,6 +12,7 @@ use liveops_domain::change::journal::Data as _;
 use liveops_domain::error::Result;
 use liveops_domain::incident::event::{Delivery, DeliveryState, kind};
 use liveops_domain::incident::state::Incident;
+use liveops_domain::postmortem::check::ActionItem;
 use liveops_domain::postmortem::document::read;
 use liveops_domain::report::Period;
 use liveops_domain::report::incidents::{Action, IncidentFigures, Input, Page, figures};
@@ -57,9 +58,7 @@ pub fn measure(cx: &Session, period: Period, service: Option<&str>) -> Result<In
         }
         match read_text(&document(cx, &one.id)?) {
             Ok(text) => {
-                let items = read(&text).items;
-                let is_said = |item: &liveops_domain::postmortem::check::ActionItem| !item.action.trim().is_empty();
-                let items = items.into_iter().filter(is_said);
+                let items = read(&text).items.into_iter().filter(ActionItem::is_filled_in);
                 actions.extend(items.map(|item| Action::new(one.id.clone(), item, now.date_naive())));
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {}

@@ -3,19 +3,25 @@
 use minijinja::context;
 use serde::Serialize;
 
+use crate::runbook::library::{RunbookFile, RunbookLibrary};
+use crate::runbook::scenario;
 use crate::session::Session;
 use crate::template::Template;
-use liveops_domain::error::Result;
+use liveops_domain::alert::probe::figures;
+use liveops_domain::error::{Error, Result};
 use liveops_domain::metric::kpi::Kpi;
 use liveops_domain::metric::promql::inspect;
+use liveops_domain::runbook::check::NamedRunbook;
 use liveops_domain::runbook::rule::AlertRule;
+use liveops_domain::runbook::{Purpose, Runbook};
 use liveops_domain::text::duration::human;
 use liveops_domain::text::shell::word;
 
 #[derive(Serialize)]
 struct RuleValues<'a> {
     expression: &'a str,
-    query: String,
+    /// What it compares, each as a word of a shell.
+    figures: Vec<String>,
     hold: String,
     severity: &'a str,
     summary: Option<&'a str>,
@@ -33,6 +39,38 @@ struct KpiValues {
     related: bool,
 }
 
+/// What a service is called until one is configured.
+pub const USUAL: &str = "game-backend";
+
+/// What stands for the service where there are several and nobody named one.
+const ANY: &str = "SERVICE";
+
+/// The runbook of this name: the project's own, else the one that liveops ships for a scenario, so that what a document
+/// names at 3 am can be read without having been written by day.
+///
+/// # Errors
+/// As [`RunbookLibrary::find`].
+pub fn find(cx: &Session, name: &str) -> Result<RunbookFile> {
+    let library = RunbookLibrary::open(cx)?;
+    match (library.find(name), scenario::find(name)) {
+        (Err(Error::NotFound { .. }), Some(scenario)) => {
+            let (shown, path) = library.place(name, Purpose::Scenario)?;
+            let template = Template::find(cx, &format!("runbook/{name}.md.j2"), Some(scenario.text))?
+                .ok_or_else(|| Error::internal("a shipped template is missing"))?;
+            let service = match cx.config()?.settings.services.as_slice() {
+                [] => USUAL,
+                [only] => &only.name,
+                _ => ANY,
+            };
+            let text = render(&template, name, service, &[], cx)?;
+            let book = Runbook::parse(&text);
+            let filed = NamedRunbook { name: name.to_owned(), path: shown, purpose: Purpose::Scenario, book };
+            Ok(RunbookFile { filed, text, path, is_written: false })
+        }
+        (found, _) => found,
+    }
+}
+
 /// The Markdown of a runbook: of an alert with these rules, or of a scenario.
 ///
 /// # Errors
@@ -44,7 +82,7 @@ pub fn render(template: &Template, name: &str, service: &str, rules: &[AlertRule
         rules.iter().filter_map(|rule| inspect(&rule.expression)).flat_map(|expression| expression.metrics).collect();
     let values = rules.iter().map(|rule| RuleValues {
         expression: &rule.expression,
-        query: word(&rule.expression),
+        figures: figures(&rule.expression).iter().map(|figure| word(figure)).collect(),
         hold: human(std::time::Duration::from_secs_f64(rule.hold.max(0.0))),
         severity: rule.severity().unwrap_or("not set"),
         summary: rule.annotation(&["summary"]),
@@ -53,11 +91,14 @@ pub fn render(template: &Template, name: &str, service: &str, rules: &[AlertRule
         place: &rule.place,
     });
     let kpis = settings.kpis.iter().map(|kpi| kpi_values(kpi, &metrics));
-    let owner = settings.services.iter().find(|known| known.name == service).and_then(|known| known.owner.clone());
+    let known = settings.services.iter().find(|known| known.name == service);
+    let container = known.and_then(|known| known.workload.as_ref()?.container.as_deref());
     template.render(context! {
         name => name,
         service => service,
-        owner => owner,
+        deployment => known.map_or(service, |known| known.deployment()),
+        container => container,
+        owner => known.and_then(|known| known.owner.as_deref()),
         project => settings.project.clone().unwrap_or_else(|| service.to_owned()),
         rules => values.collect::<Vec<_>>(),
         kpis => kpis.collect::<Vec<_>>(),
@@ -81,12 +122,11 @@ mod tests {
     use crate::runbook::scenario::{ALERT, SCENARIOS};
     use liveops_domain::check::finding::{Finding, Level};
     use liveops_domain::metric::labels::Labels;
-    use liveops_domain::runbook::check::NamedRunbook;
-    use liveops_domain::runbook::{Link, Purpose, Runbook};
+    use liveops_domain::runbook::Link;
 
     fn values(rules: &[RuleValues<'_>], kpis: &[KpiValues]) -> minijinja::Value {
         context! {
-            name => "Down", service => "game-backend", owner => Some("platform"), project => "starfall",
+            name => "Down", service => "game-backend", deployment => "game", container => Some("server"), owner => Some("platform"), project => "starfall",
             rules => minijinja::Value::from_serialize(rules), kpis => minijinja::Value::from_serialize(kpis),
         }
     }
@@ -128,7 +168,7 @@ mod tests {
         };
         let full = RuleValues {
             expression: &rule.expression,
-            query: word(&rule.expression),
+            figures: vec![word("up{job=\"game\"}")],
             hold: "1m".into(),
             severity: "critical",
             summary: Some("A server is down"),

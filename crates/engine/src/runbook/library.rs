@@ -30,6 +30,8 @@ pub struct RunbookFile {
     pub filed: NamedRunbook,
     pub text: String,
     pub path: PathBuf,
+    /// It is a file. What is shipped is none until `runbook new` writes it.
+    pub is_written: bool,
 }
 
 impl RunbookLibrary {
@@ -188,6 +190,7 @@ fn read(path: &Path, shown: &Path, purpose: Purpose) -> Result<RunbookFile> {
         filed: NamedRunbook { name, path: shown.display().to_string(), purpose, book: Runbook::parse(&text) },
         text,
         path: path.to_owned(),
+        is_written: true,
     })
 }
 

@@ -47,9 +47,7 @@ impl<'a> Fleet<'a> {
 
     /// How large a service is.
     pub async fn size(&self, service: &Service) -> Result<Size> {
-        let configured = service.workload.as_ref();
-        let name = configured.and_then(|workload| workload.deployment.as_deref());
-        let object = Object::new(Resource::Deployment, name.unwrap_or(&service.name))?;
+        let object = Object::new(Resource::Deployment, service.deployment())?;
         let asked = [object.clone()];
         let (found, scalers) = tokio::join!(self.kubectl.get(&asked), self.kubectl.list(Resource::Hpa.word(), None));
         let failed = |failure: crate::clients::kubectl::failure::Failure| failure.about(&self.kubectl.place(&object));

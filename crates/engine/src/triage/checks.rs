@@ -9,6 +9,8 @@ use serde_json::Value;
 
 use crate::clients::http::request::{Effort, Request};
 use crate::clients::http::target::Target;
+use crate::clients::kubectl::failure::Failure;
+use crate::clients::kubectl::object::{Object, Resource};
 use crate::clients::prometheus::Prometheus;
 use crate::incident::summary::clock;
 use crate::session::Session;
@@ -290,24 +292,27 @@ async fn logs(facts: &TriageFacts<'_>) -> Result<CheckResult> {
     services.sort_by_key(|service| hit != Some(service.name.as_str()));
     let asked = services.iter().take(SERVICES).map(async |service| {
         let workload = service.workload.as_ref();
-        let name = workload.and_then(|one| one.deployment.as_deref());
-        let name = name.unwrap_or(&service.name);
-        let object =
-            crate::clients::kubectl::object::Object::new(crate::clients::kubectl::object::Resource::Deployment, name)?;
-        let failed = |failure: crate::clients::kubectl::failure::Failure| failure.about(&kubectl.place(&object));
+        let object = Object::new(Resource::Deployment, service.deployment())?;
+        let failed = |failure: Failure| failure.about(&kubectl.place(&object));
         let found = kubectl.get(std::slice::from_ref(&object)).await.map_err(failed)?;
         let Some(found) = found.first() else {
             return Ok(None);
         };
         let container = workload.and_then(|one| one.container.as_deref());
-        let text = kubectl.logs(&deployment::selector(found), container, LOGS).await;
-        Ok(Some(digest(&text.map_err(failed)?)))
+        let selector = deployment::selector(found);
+        let text = kubectl.logs(&selector, container, LOGS).await;
+        Ok(Some((selector, digest(&text.map_err(failed)?))))
+    });
+    let reads = join_all(asked).await;
+    let read_on = services.first().zip(reads.first()).map(|(service, read)| match read {
+        Ok(Some((selector, _))) => format!("-l {}", word(selector)),
+        _ => word(&format!("deployment/{}", service.deployment())),
     });
     let mut lines = Vec::new();
     let mut outcome = Outcome::Clear;
-    for (service, read) in services.iter().zip(join_all(asked).await) {
+    for (service, read) in services.iter().zip(reads) {
         let name = &service.name;
-        let (found, line) = match read {
+        let (found, line) = match read.map(|found| found.map(|(_, read)| read)) {
             Err(error) => (Outcome::Unknown, Error::to_string(&error)),
             Ok(None) => (Outcome::Unknown, format!("{name}: there is no such Deployment")),
             Ok(Some(read)) if read.lines == 0 => (Outcome::Unknown, format!("{name}: no line in 15 minutes")),
@@ -330,9 +335,8 @@ async fn logs(facts: &TriageFacts<'_>) -> Result<CheckResult> {
         lines.push(line);
         outcome = outcome.worse(found);
     }
-    if let Some(first) = services.first() {
-        let hand = format!("logs -l app={} --tail=200 --prefix", word(&first.name));
-        lines.push(format!("read on: {}", kubectl.by_hand(&hand)));
+    if let Some(which) = read_on {
+        lines.push(format!("read on: {}", kubectl.by_hand(&format!("logs {which} --tail=200 --prefix"))));
     }
     Ok(CheckResult::new(outcome, lines))
 }

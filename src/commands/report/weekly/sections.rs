@@ -7,6 +7,7 @@ use liveops_domain::change::timeline::{Change, Kind};
 use liveops_domain::metric::level::Level;
 use liveops_domain::report::course::Course;
 use liveops_domain::report::dora::ServiceDora;
+use liveops_domain::slo::budget::BudgetCount;
 use liveops_domain::status::source::Verdict;
 use liveops_domain::text::count::count;
 use liveops_engine::report::Part as Known;
@@ -120,13 +121,14 @@ fn delivered(report: &WeeklyReport) -> (usize, usize) {
 fn numbers(report: &WeeklyReport) -> Vec<Tile> {
     let mut all = Vec::new();
     if let Some(slos) = &report.slos.data {
-        let good = slos.iter().filter(|one| one.status.budget.level == Level::Ok).count();
         let worst = slos.iter().map(|one| one.status.budget.level).max().unwrap_or(Level::Unknown);
+        let BudgetCount { known, within, fast, unknown } = BudgetCount::of(slos.iter().map(|one| &one.status.budget));
+        let notes = [(fast, "burning fast"), (unknown, "unknown")].into_iter().filter(|(n, _)| *n > 0);
         all.push(Tile {
             label: "SLOs within budget",
-            value: format!("{good} of {}", slos.len()),
+            value: if known == 0 { "?".into() } else { format!("{within} of {known}") },
             tone: if worst == Level::Ok { Tone::Plain } else { tone::level(worst) },
-            note: String::new(),
+            note: notes.map(|(n, word)| format!("{n} {word}")).collect::<Vec<_>>().join(", "),
         });
     }
     all.extend(report.incidents.data.iter().flat_map(tiles).filter(|tile| tile.label != "Action items open"));

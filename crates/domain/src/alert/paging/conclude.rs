@@ -8,6 +8,7 @@ use crate::alert::matcher::Matcher;
 use crate::alert::paging::step::ago;
 use crate::alert::paging::steps::{fires_at, is_firing};
 use crate::alert::paging::{Facts, Reply, Step};
+use crate::alert::probe::figures;
 use crate::alert::{Alert, AlertState};
 use crate::text::duration::human;
 use crate::text::shell::word;
@@ -110,7 +111,10 @@ fn before(facts: &Facts, steps: &[Step]) -> Conclusion {
         .next("doctor");
     }
     Conclusion::new(Reply::No, sentence).next(match rules.first() {
-        Some(rule) => format!("query {} --range 1h --plot", word(&rule.expression)),
+        Some(rule) => {
+            let figure = figures(&rule.expression).into_iter().next().unwrap_or_default();
+            format!("query {} --range 1h --plot", word(&figure))
+        }
         None => "alerts".into(),
     })
 }

@@ -81,6 +81,21 @@ impl Score {
             }
             blockers += usize::from(failed == Some(Level::Blocker));
         }
+        Self::of_points((all, lost, open), unknown, blockers)
+    }
+
+    /// Of checks that hold or do not, each with its weight.
+    pub fn of_checks(checks: impl Iterator<Item = (Level, bool)>) -> Option<Self> {
+        let (mut all, mut lost, mut blockers) = (0, 0, 0);
+        for (level, holds) in checks {
+            all += weight(level);
+            lost += if holds { 0 } else { weight(level) };
+            blockers += usize::from(!holds && level == Level::Blocker);
+        }
+        Self::of_points((all, lost, 0), 0, blockers)
+    }
+
+    fn of_points((all, lost, open): (u32, u32, u32), unknown: usize, blockers: usize) -> Option<Self> {
         if all == 0 {
             return None;
         }
@@ -126,6 +141,11 @@ mod tests {
         let open = Score::of(&outcomes(&open)).expect("rules");
         assert!(open.low < 100 && open.high == 100 && open.unknown == 1, "{open:?}");
         assert_eq!(Score::of(&outcomes(&[])), None);
+        let checks = |blocker: bool| [(Level::Blocker, blocker), (Level::High, true), (Level::Medium, false)];
+        let score = |blocker| Score::of_checks(checks(blocker).into_iter()).map(|score| score.text());
+        assert_eq!(score(true).as_deref(), Some("84 of 100: minor gaps"));
+        assert_eq!(score(false).as_deref(), Some("32 of 100: unacceptable to deploy"));
+        assert_eq!(Score::of_checks(std::iter::empty()), None);
         // A small finding of a heavy rule costs little.
         let minor = Score::of(&outcomes(&[("K05", 1, Some(Level::Low), 0)])).expect("rules");
         assert_eq!((minor.low, minor.text().as_str()), (90, "90 of 100: excellent"));

@@ -115,8 +115,7 @@ pub fn write(cx: &Session, readiness: &Readiness, path: &Path) -> Result<()> {
 /// The workload of a service: what its configuration names, or its own name.
 fn workload(cx: &Session, service: &str) -> Result<String> {
     cx.check_service(service)?;
-    let configured = cx.service(service).ok().and_then(|service| service.workload.as_ref()?.deployment.clone());
-    Ok(configured.unwrap_or_else(|| service.to_owned()))
+    Ok(cx.service(service).map_or_else(|_| service.to_owned(), |service| service.deployment().to_owned()))
 }
 
 /// What the configuration knows of the workloads.

@@ -135,8 +135,7 @@ fn annotated_object<'a>(cx: &'a Session, resource: Resource, name: &str) -> Resu
 
 fn workload<'a>(cx: &'a Session, service: &'a Service) -> Result<Workload<'a>> {
     let configured = service.workload.as_ref();
-    let deployment = configured.and_then(|workload| workload.deployment.as_deref());
-    let deployment = deployment.unwrap_or(&service.name);
+    let deployment = service.deployment();
     Ok(Workload {
         kubectl: kubectl(cx)?,
         stable: Object::new(Resource::Deployment, deployment)?,
