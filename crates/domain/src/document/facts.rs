@@ -162,7 +162,7 @@ pub struct FreezeFacts {
 }
 
 /// Everything.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Facts {
     pub project: String,
     pub environment: String,

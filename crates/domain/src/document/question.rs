@@ -126,7 +126,7 @@ const QUESTIONS: [(&str, &str, &str, &str); 42] = [
         "window",
         "In which hours is traffic lowest, and when is deploying forbidden?",
         "what breaks then hits the fewest players",
-        "`freezes`, which `liveops check deploy` enforces",
+        "`freezes`, which the gate `check deploy` enforces",
     ),
     (
         "staging",
@@ -254,12 +254,17 @@ const QUESTIONS: [(&str, &str, &str, &str); 42] = [
 pub fn questions(owner: Option<&str>, syntax: Syntax) -> BTreeMap<&'static str, String> {
     let owner = owner.unwrap_or("owner?");
     let of = |(id, what, why, looked): (&'static str, &str, &str, &str)| {
+        let looked = match looked.strip_prefix("nowhere") {
+            None => format!("liveops looked in: {looked}"),
+            Some("") => "liveops has nowhere to look".to_owned(),
+            Some(why) => format!("liveops cannot look{why}"),
+        };
         let text = match syntax {
             Syntax::Markdown => {
-                format!("> **TODO({owner}):** {what} It matters: {why}. liveops looked in: {looked}.")
+                format!("> **TODO({owner}):** {what} It matters: {why}. {looked}.")
             }
             Syntax::Yaml | Syntax::Json => {
-                format!("# TODO({owner}): {what} It matters: {why}. liveops looked in: {looked}.")
+                format!("# TODO({owner}): {what} It matters: {why}. {looked}.")
             }
         };
         (id, text)

@@ -162,3 +162,39 @@ fn of_project(facts: &Facts) -> Vec<Check> {
         ),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service(health: bool, policy: bool) -> ServiceFacts {
+        ServiceFacts {
+            name: "game".into(),
+            owner: Some("platform".into()),
+            health: health.then(|| "http://game".into()),
+            metrics: Vec::new(),
+            workload: None,
+            policy: policy.then(|| "standard".into()),
+            traffic: None,
+        }
+    }
+
+    #[test]
+    fn each_finding_has_its_parts_and_a_blocker_decides() {
+        let facts = Facts { services: vec![service(true, false)], ..Facts::default() };
+        let found = review(&facts);
+        assert_eq!(found.findings[0].what, "game has no rollout, and so no way back");
+        assert!(found.score.ends_with(": unacceptable to deploy"), "{}", found.score);
+        assert!(found.summary.contains("; 1 BLOCKER, 3 HIGH, 3 MEDIUM, 1 LOW"), "{}", found.summary);
+        assert_eq!(found.recommendation, "do not deploy before the BLOCKERs are mended");
+        for one in &found.findings {
+            assert!(!one.risk.is_empty() && !one.impact.is_empty() && !one.fix.is_empty(), "{one:?}");
+        }
+        let levels: Vec<Level> = found.findings.iter().map(|one| one.level).collect();
+        assert!(levels.is_sorted_by(|a, b| a >= b), "{levels:?}");
+        let better = review(&Facts { services: vec![service(true, true)], ..Facts::default() });
+        assert_eq!(better.findings.len() + 1, found.findings.len());
+        assert_ne!(better.recommendation, found.recommendation);
+        assert_eq!(review(&Facts::default()).findings[0].what, "no service is configured");
+    }
+}

@@ -67,13 +67,40 @@ fn alerts(rows: Vec<&AlertFacts>) -> String {
     table(&head, rows.into_iter().map(row).collect())
 }
 
+/// Alerts where the rest of them is told elsewhere.
+fn some_alerts<'a>(rows: impl Iterator<Item = &'a AlertFacts>) -> String {
+    let row = |one: &AlertFacts| {
+        vec![
+            one.name.clone(),
+            or(one.service.as_ref(), "all"),
+            one.condition.clone(),
+            one.hold.clone(),
+            format!("{} ({})", one.severity, one.level),
+            code(&one.runbook),
+        ]
+    };
+    table(&["alert", "service", "condition", "for", "severity", "runbook"], rows.map(row).collect())
+}
+
+/// The figures that have limits.
+fn limits(facts: &Facts) -> String {
+    let none = || "none".to_owned();
+    let judged = facts.kpis.iter().filter(|one| one.warn.is_some() || one.critical.is_some());
+    let row = |one: &crate::document::facts::KpiFacts| {
+        let limit = |limit: &Option<String>| limit.clone().unwrap_or_else(none);
+        vec![one.title.clone(), limit(&one.warn), limit(&one.critical), code(&one.from)]
+    };
+    table(&["figure", "warning", "critical", "from"], judged.map(row).collect())
+}
+
 /// Every table by the name that templates use.
 pub fn tables(facts: &Facts) -> BTreeMap<&'static str, String> {
     let mut all = BTreeMap::new();
     all.insert("alerts", alerts(facts.alerts.iter().collect()));
-    let signal = |wanted: &str| alerts(facts.alerts.iter().filter(|one| one.signal == wanted).collect());
+    let signal = |wanted: &str| some_alerts(facts.alerts.iter().filter(|one| one.signal == wanted));
     all.insert("saturation", signal("saturation"));
     all.insert("availability", signal("availability"));
+    all.insert("limits", limits(facts));
     let kpi = |one: &crate::document::facts::KpiFacts| {
         let watched: Vec<String> = facts
             .alerts
@@ -172,11 +199,14 @@ fn list_or(names: &[&str]) -> String {
 fn units(facts: &Facts) -> String {
     let requests = facts.alerts.iter().find(|one| one.signal == "traffic" && one.kpi.is_none());
     let players = facts.kpis.iter().find(|one| one.name == "active_players");
-    let rows = [
-        requests.map(|one| vec!["1000 requests".to_owned(), code(&one.query), "requests a minute".to_owned()]),
-        players.map(|one| vec!["player".to_owned(), code(&one.query), "players online".to_owned()]),
-    ];
-    table(&["cost per", "query", "counts"], rows.into_iter().flatten().collect())
+    let row = |per: &str, query: String, counts: &str| vec![per.to_owned(), code(&query), counts.to_owned()];
+    let mean = |query: &str| format!("avg_over_time(({query})[30d:1h])");
+    // A month of 30 days has 43,200 minutes.
+    let requests = requests.map(|one| {
+        row("1000 requests", format!("{} * 43.2", mean(&one.query)), "thousands of requests in 30 days")
+    });
+    let players = players.map(|one| row("player", mean(&one.query), "players online, on average of 30 days"));
+    table(&["cost per", "query", "counts"], requests.into_iter().chain(players).collect())
 }
 
 fn freezes(facts: &Facts) -> String {
@@ -225,7 +255,7 @@ fn services(facts: &Facts) -> String {
             or(one.owner.as_ref(), "not set"),
             one.health.as_ref().map_or_else(|| "not set".into(), |url| code(url)),
             list(&one.metrics),
-            or(one.workload.as_ref(), "not set"),
+            or(one.workload.as_ref(), &format!("{} by default", one.name)),
             one.policy.as_ref().map_or_else(|| "none".into(), |name| code(name)),
             or(one.traffic.as_ref(), "none"),
         ]

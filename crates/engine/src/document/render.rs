@@ -9,7 +9,7 @@ use crate::template::Template;
 use liveops_domain::document::alerts::{AlertSpec, Signal, groups};
 use liveops_domain::document::block::{header_line, open_questions, seal};
 use liveops_domain::document::dashboard;
-use liveops_domain::document::facts::Facts;
+use liveops_domain::document::facts::{BackupFacts, Facts};
 use liveops_domain::document::kind::{Kind, Options, RuleForm, Syntax};
 use liveops_domain::document::question::questions;
 use liveops_domain::document::review::review;
@@ -123,6 +123,8 @@ fn written(
     let namespace = cx.config()?.settings.kubernetes.as_ref().and_then(|one| one.namespace.clone());
     let has_workload = !facts.services.is_empty() && facts.services.iter().all(|one| one.workload.is_some());
     let has_policy = !facts.services.is_empty() && facts.services.iter().all(|one| one.policy.is_some());
+    let is_copied = |one: &BackupFacts| !one.copies.is_empty() && one.encrypted.is_some();
+    let has_copies = !facts.backups.is_empty() && facts.backups.iter().all(is_copied);
     let operator = options.form == RuleForm::Operator;
     let indent = if operator { "  " } else { "" };
     let values = context! {
@@ -136,10 +138,11 @@ fn written(
         ownerless,
         has => context! {
             database => named(&["db_", "database"]), cache => named(&["cache", "redis"]), disk => named(&["disk", "filesystem"]),
-            workload => has_workload, policy => has_policy,
+            workload => has_workload, policy => has_policy, copies => has_copies,
         },
         review => review(facts),
         service => named_service(facts),
+        runbook_folder => cx.config()?.settings.documents.runbooks.path.display().to_string(),
         staging => staging(facts),
         operator,
         indent,

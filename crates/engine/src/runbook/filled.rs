@@ -9,6 +9,7 @@ use crate::session::Session;
 use crate::template::Template;
 use liveops_domain::alert::probe::figures;
 use liveops_domain::error::{Error, Result};
+use liveops_domain::incident::severity::Severity;
 use liveops_domain::metric::kpi::Kpi;
 use liveops_domain::metric::promql::inspect;
 use liveops_domain::runbook::check::NamedRunbook;
@@ -24,6 +25,11 @@ struct RuleValues<'a> {
     figures: Vec<String>,
     hold: String,
     severity: &'a str,
+    /// The level of incident that it stands for: `p1`.
+    level: String,
+    impact: &'a str,
+    acknowledge: String,
+    mitigate: String,
     summary: Option<&'a str>,
     description: Option<&'a str>,
     dashboard: Option<&'a str>,
@@ -80,7 +86,13 @@ pub fn render(template: &Template, name: &str, service: &str, rules: &[AlertRule
     let settings = &config.settings;
     let metrics: Vec<String> =
         rules.iter().filter_map(|rule| inspect(&rule.expression)).flat_map(|expression| expression.metrics).collect();
+    let levels = &settings.incidents.severities;
+    let terms = |rule: &AlertRule| levels.terms(Severity::of_alert(rule.severity()));
     let values = rules.iter().map(|rule| RuleValues {
+        level: Severity::of_alert(rule.severity()).word().to_lowercase(),
+        impact: &terms(rule).impact,
+        acknowledge: terms(rule).acknowledge.to_string(),
+        mitigate: terms(rule).mitigate.to_string(),
         expression: &rule.expression,
         figures: figures(&rule.expression).iter().map(|figure| word(figure)).collect(),
         hold: human(std::time::Duration::from_secs_f64(rule.hold.max(0.0))),
@@ -90,7 +102,11 @@ pub fn render(template: &Template, name: &str, service: &str, rules: &[AlertRule
         dashboard: rule.annotation(&["dashboard_url", "dashboard", "grafana"]),
         place: &rule.place,
     });
-    let kpis = settings.kpis.iter().map(|kpi| kpi_values(kpi, &metrics));
+    let kpis: Vec<KpiValues> = settings.kpis.iter().map(|kpi| kpi_values(kpi, &metrics)).collect();
+    // Where none is computed from what the rule looks at, those that have limits say how players are.
+    let is_any_related = kpis.iter().any(|kpi| kpi.related);
+    let is_shown = |kpi: &KpiValues| if is_any_related { kpi.related } else { kpi.warn.is_some() || kpi.critical.is_some() };
+    let kpis: Vec<KpiValues> = kpis.into_iter().filter(is_shown).collect();
     let known = settings.services.iter().find(|known| known.name == service);
     let container = known.and_then(|known| known.workload.as_ref()?.container.as_deref());
     template.render(context! {
@@ -101,7 +117,7 @@ pub fn render(template: &Template, name: &str, service: &str, rules: &[AlertRule
         owner => known.and_then(|known| known.owner.as_deref()),
         project => settings.project.clone().unwrap_or_else(|| service.to_owned()),
         rules => values.collect::<Vec<_>>(),
-        kpis => kpis.collect::<Vec<_>>(),
+        kpis => kpis,
     })
 }
 
@@ -171,6 +187,10 @@ mod tests {
             figures: vec![word("up{job=\"game\"}")],
             hold: "1m".into(),
             severity: "critical",
+            level: "p1".into(),
+            impact: "service down",
+            acknowledge: "5m".into(),
+            mitigate: "30m".into(),
             summary: Some("A server is down"),
             description: None,
             dashboard: Some("https://grafana.example/d/x"),
