@@ -116,6 +116,7 @@ pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
             KpiPlot { title: figure.kpi.title().into_owned(), spark, words: cell(&words), file }
         })
         .collect();
+    let remembered: Vec<_> = figures.iter().filter(|one| one.remembered).map(|one| one.kpi.title()).collect();
     let template = Template::find(cx, "postmortem/postmortem.md.j2", Some(TEMPLATE))?
         .ok_or_else(|| Error::internal("the shipped template is missing"))?;
     let people: Vec<String> = one.people.iter().map(|name| cell(name)).collect();
@@ -139,6 +140,7 @@ pub(super) async fn run(args: NewArgs, cx: &Context) -> Result<Exit> {
         time_to_mitigate => between(detected, one.mitigated.at()),
         impact => impact,
         kpis => kpis,
+        remembered => remembered,
         timeline => timeline(&log.events),
         broken => causes.broken,
         suspects => causes.suspects,

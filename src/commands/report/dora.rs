@@ -229,7 +229,13 @@ fn draw(mut page: Page, report: &DoraReport, defined: bool) -> Page {
     if let [only] = report.services.as_slice() {
         page.tiles = rows(only)
             .into_iter()
-            .map(|row| Tile { label: row.name, value: row.value.text, tone: row.value.tone, note: row.rests_on })
+            .map(|row| Tile {
+                label: row.name,
+                value: row.value.text,
+                tone: row.value.tone,
+                note: row.rests_on,
+                note_tone: Tone::Dim,
+            })
             .collect();
     }
     for one in &report.services {

@@ -117,6 +117,7 @@ fn draw(mut page: Page, report: &IncidentsReport, listed: bool) -> Page {
 
 pub(super) fn tiles(figures: &IncidentFigures) -> Vec<Tile> {
     let tone = |n: usize, bad: Tone| if n > 0 { bad } else { Tone::Plain };
+    let note_tone = |n: usize, bad: Tone| if n > 0 { bad } else { Tone::Dim };
     let missed: usize = figures.deadlines.iter().map(|one| one.breached).sum();
     let kept: usize = figures.deadlines.iter().map(|one| one.kept).sum();
     let worst = figures.by_severity.first().map_or_else(String::new, |one| format!(", {} {}", one.n, one.severity));
@@ -124,26 +125,30 @@ pub(super) fn tiles(figures: &IncidentFigures) -> Vec<Tile> {
         Tile {
             label: "Incidents",
             value: figures.n.to_string(),
-            tone: tone(figures.open, Tone::Bad),
+            tone: Tone::Plain,
             note: format!("{} open{worst}", figures.open),
+            note_tone: note_tone(figures.open, Tone::Bad),
         },
         Tile {
             label: "Deadlines missed",
             value: missed.to_string(),
             tone: tone(missed, Tone::Warn),
             note: format!("{kept} kept"),
+            note_tone: Tone::Dim,
         },
         Tile {
             label: "Pages at night",
             value: figures.pages.at_night.to_string(),
             tone: tone(figures.pages.at_night, Tone::Warn),
             note: format!("of {}", count(figures.pages.n, "page")),
+            note_tone: Tone::Dim,
         },
         Tile {
             label: "Action items open",
             value: figures.actions.open.to_string(),
-            tone: tone(figures.actions.overdue, Tone::Bad),
+            tone: Tone::Plain,
             note: format!("{} overdue, {} done", figures.actions.overdue, figures.actions.done),
+            note_tone: note_tone(figures.actions.overdue, Tone::Bad),
         },
     ]
 }

@@ -49,7 +49,9 @@ struct Weekly {
 pub(super) async fn run(args: &WeeklyArgs, cx: &Context) -> Result<Exit> {
     let period = period(cx, args.since)?;
     let report = waiting(!cx.choices.quiet, || format!("asking {}", systems(cx)), weekly(cx, period)).await?;
-    let page = sections::draw(page(cx, "Weekly operations report", "weekly", &period)?, &report);
+    let week = Duration::from_secs(7 * 86_400);
+    let title = if args.since == week { "Weekly operations report" } else { "Operations report" };
+    let page = sections::draw(page(cx, title, "weekly", &period)?, &report);
     let lost =
         |one: &liveops_domain::status::source::Source| matches!(one.state, SourceState::Down | SourceState::Degraded);
     let meta = Meta {

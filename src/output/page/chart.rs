@@ -86,13 +86,19 @@ fn days(span: Span, y: f64, out: &mut String) {
 fn columns(labels: &[String], series: &[(&'static str, Tone, Vec<usize>)], number: usize, out: &mut String) {
     let sum = |at: usize| series.iter().filter_map(|(_, _, values)| values.get(at)).sum::<usize>();
     let highest = (0..labels.len()).map(sum).max().unwrap_or(0).max(1);
+    // Levels that are whole, and as far from each other.
+    let levels: Vec<usize> = match highest {
+        1..=4 => (0..=highest).collect(),
+        _ => vec![0, highest.div_ceil(2), highest.div_ceil(2) * 2],
+    };
+    let highest = levels.last().copied().unwrap_or(highest);
     let _ = writeln!(
         out,
         "<defs><pattern id=\"h{number}\" width=\"5\" height=\"5\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V5\"/></pattern></defs>"
     );
     let room = HEIGHT - TOP - BOTTOM - 14.0;
     let floor = HEIGHT - BOTTOM;
-    for level in [0, highest.div_ceil(2), highest] {
+    for level in levels {
         let y = floor - level as f64 / highest as f64 * room;
         rule(y, out);
         label(LEFT - 6.0, y + 4.0, "end", &level.to_string(), out);

@@ -25,11 +25,13 @@ pub(super) fn draw(page: &Page) -> String {
         for tile in &page.tiles {
             let _ = writeln!(
                 out,
-                "<div><dt>{}</dt><dd><b class=\"{}\">{}{}</b> <span class=\"dim\">{}</span></dd></div>",
+                "<div><dt>{}</dt><dd><b class=\"{}\">{}{}</b> <span class=\"{}\">{}{}</span></dd></div>",
                 text(tile.label),
                 class(tile.tone),
                 mark(tile.tone),
                 text(&tile.value),
+                class(tile.note_tone),
+                mark(tile.note_tone),
                 text(&tile.note)
             );
         }

@@ -34,6 +34,8 @@ pub(crate) struct Tile {
     pub(crate) value: String,
     pub(crate) tone: Tone,
     pub(crate) note: String,
+    /// Of the note, where that is what is wrong, and not the number.
+    pub(crate) note_tone: Tone,
 }
 
 /// A part under its heading.

@@ -127,10 +127,11 @@ pub async fn causes(
         .iter()
         .filter_map(|figure| Some((figure, harmed(figure)?)))
         .filter(|(_, one)| near(one))
-        // A figure without thresholds must have moved far, for the smooth ones break at anything.
+        // It must have passed a limit, or moved far: the smooth ones break at anything.
         .filter(|(figure, one)| {
-            let judged = figure.kpi.warn.is_some() || figure.kpi.critical.is_some();
-            judged || (one.to - one.from).abs() > 0.1 * one.from.abs()
+            let (from, to) = (figure.kpi.level(one.from), figure.kpi.level(one.to));
+            let passed = to != from && matches!(to, Level::Warn | Level::Critical);
+            passed || (one.to - one.from).abs() > 0.1 * one.from.abs()
         })
         .max_by(|a, b| a.1.sigmas.total_cmp(&b.1.sigmas));
     let Some((figure, broken)) = broken else {
@@ -233,8 +234,7 @@ impl KpiSeries {
             }
             all => format!("; no data {}", all.join(", ")),
         };
-        let tail = if self.remembered { " (from looks at the status; there are no other metrics of it)" } else { "" };
-        (spark, format!("{words}{silent}{tail}"))
+        (spark, format!("{words}{silent}"))
     }
 
     /// Is more of it worse?

@@ -26,7 +26,7 @@ const CHANGES: usize = 15;
 /// Stale flags on the page.
 const FLAGS: usize = 10;
 
-/// Columns of the picture of changes: so many days at most.
+/// Days that the picture of changes has a column each for.
 const DAYS: usize = 31;
 
 /// What is wrong, by name and number.
@@ -127,8 +127,13 @@ fn numbers(report: &WeeklyReport) -> Vec<Tile> {
         all.push(Tile {
             label: "SLOs within budget",
             value: if known == 0 { "?".into() } else { format!("{within} of {known}") },
-            tone: if worst == Level::Ok { Tone::Plain } else { tone::level(worst) },
+            tone: match worst {
+                Level::Critical => Tone::Bad,
+                _ if known == 0 => Tone::Unknown,
+                _ => Tone::Plain,
+            },
             note: notes.map(|(n, word)| format!("{n} {word}")).collect::<Vec<_>>().join(", "),
+            note_tone: if unknown > 0 { Tone::Unknown } else { Tone::Dim },
         });
     }
     all.extend(report.incidents.data.iter().flat_map(tiles).filter(|tile| tile.label != "Action items open"));
@@ -136,15 +141,17 @@ fn numbers(report: &WeeklyReport) -> Vec<Tile> {
     all.push(Tile {
         label: "Deployments",
         value: n.to_string(),
-        tone: if failed > 0 { Tone::Warn } else { Tone::Plain },
+        tone: Tone::Plain,
         note: format!("{failed} failed"),
+        note_tone: if failed > 0 { Tone::Warn } else { Tone::Dim },
     });
     if let Some(items) = &report.action_items.data {
         all.push(Tile {
             label: "Action items open",
             value: items.open.to_string(),
-            tone: if items.overdue > 0 { Tone::Bad } else { Tone::Plain },
+            tone: Tone::Plain,
             note: format!("{} overdue", items.overdue),
+            note_tone: if items.overdue > 0 { Tone::Bad } else { Tone::Dim },
         });
     }
     all.push(Tile {
@@ -152,6 +159,7 @@ fn numbers(report: &WeeklyReport) -> Vec<Tile> {
         value: report.unknowns.len().to_string(),
         tone: if report.unknowns.is_empty() { Tone::Plain } else { Tone::Unknown },
         note: String::new(),
+        note_tone: Tone::Dim,
     });
     all
 }
@@ -213,10 +221,10 @@ fn incidents(report: &WeeklyReport) -> Section {
         parts.extend(pages(&found.pages).parts);
         for again in &found.repeats {
             let text = format!(
-                "{} {} came back {}: {}",
+                "{} had the same {}, {}: {}",
+                count(again.incidents.len(), "incident"),
                 again.by,
                 again.name,
-                count(again.incidents.len(), "time"),
                 again.incidents.join(", ")
             );
             parts.push(Part::Line(vec![span(text, Tone::Warn)]));
@@ -273,7 +281,7 @@ fn changes(report: &WeeklyReport) -> Section {
         told.iter().for_each(|one| *kinds.entry(one.kind).or_default() += 1);
         let words: Vec<String> = kinds.iter().map(|(kind, n)| format!("{n} {}", kind.word())).collect();
         let mut parts = vec![Part::Line(vec![plain(format!("{}: {}", count(told.len(), "change"), words.join(", ")))])];
-        parts.extend(by_day(report, &told));
+        parts.extend(by_time(report, &told));
         let mut table = Table::new(["when", "kind", "what", "by"]).fixed(&[0, 1]);
         for one in told.iter().rev().take(CHANGES) {
             table.row(vec![
@@ -285,37 +293,42 @@ fn changes(report: &WeeklyReport) -> Section {
         }
         parts.push(Part::Table(table));
         if told.len() > CHANGES {
-            let text = format!("… and {} older (`liveops changes --since 7d`)", told.len() - CHANGES);
+            let since = (report.period.until - report.period.since).num_days().max(1);
+            let text = format!("… and {} older: liveops changes --since {since}d", told.len() - CHANGES);
             parts.push(Part::Line(vec![span(text, Tone::Dim)]));
         }
         parts
     })
 }
 
-fn by_day(report: &WeeklyReport, told: &[&Change]) -> Option<Part> {
+/// Of a long period by the week, else by the day.
+fn by_time(report: &WeeklyReport, told: &[&Change]) -> Option<Part> {
     let first = report.period.since.date_naive();
     let days = usize::try_from((report.period.until.date_naive() - first).num_days()).ok()? + 1;
-    if days > DAYS {
+    let (each, word, form) = if days > DAYS { (7, "week", "%d %b") } else { (1, "day", "%a %d") };
+    let columns = days.div_ceil(each);
+    if columns > DAYS * 2 {
         return None;
     }
-    let of = |day: usize, is: &dyn Fn(Kind) -> bool| {
-        let day = first + TimeDelta::days(i64::try_from(day).unwrap_or(0));
-        told.iter().filter(|one| is(one.kind) && one.at.date_naive() == day).count()
+    let begin = |column: usize| first + TimeDelta::days(i64::try_from(column * each).unwrap_or(0));
+    let of = |column: usize, is: &dyn Fn(Kind) -> bool| {
+        let span = begin(column)..begin(column + 1);
+        told.iter().filter(|one| is(one.kind) && span.contains(&one.at.date_naive())).count()
     };
-    let all = |is: &dyn Fn(Kind) -> bool| (0..days).map(|day| of(day, is)).collect::<Vec<usize>>();
-    let name = |day: usize| (first + TimeDelta::days(i64::try_from(day).unwrap_or(0))).format("%a %d").to_string();
+    let all = |is: &dyn Fn(Kind) -> bool| (0..columns).map(|column| of(column, is)).collect::<Vec<usize>>();
+    let name = |column: usize| begin(column).format(form).to_string();
     let (deploys, flags) = (all(&|kind| kind == Kind::Deploy), all(&|kind| kind == Kind::Flag));
     let others = all(&|kind| !matches!(kind, Kind::Deploy | Kind::Flag));
-    let mut data = Table::new(["day", "deployments", "flags", "other"]).right(&[1, 2, 3]);
-    for day in 0..days {
-        let cells = [&deploys, &flags, &others].map(|all| plain(all[day].to_string()));
-        data.row([plain(name(day))].into_iter().chain(cells).collect());
+    let mut data = Table::new([word, "deployments", "flags", "other"]).right(&[1, 2, 3]);
+    for column in 0..columns {
+        let cells = [&deploys, &flags, &others].map(|all| plain(all[column].to_string()));
+        data.row([plain(name(column))].into_iter().chain(cells).collect());
     }
     Some(Part::Chart(Chart {
-        title: "Changes by day".into(),
-        description: format!("{} in {}", count(told.len(), "change"), count(days, "day")),
+        title: format!("Changes by {word}"),
+        description: format!("{} in {}", count(told.len(), "change"), count(columns, word)),
         plot: Plot::Columns {
-            labels: (0..days).map(name).collect(),
+            labels: (0..columns).map(name).collect(),
             series: vec![
                 ("deployments", Tone::Plain, deploys),
                 ("flags", Tone::Unknown, flags),
@@ -350,7 +363,7 @@ fn flags(report: &WeeklyReport) -> Section {
             parts.push(Part::Table(table));
         }
         if found.not_judged > 0 {
-            let text = format!("{} changed past liveops: not judged", count(found.not_judged, "flag"));
+            let text = format!("{} changed without liveops: how long ago is not known", count(found.not_judged, "flag"));
             parts.push(Part::Line(vec![span(text, Tone::Dim)]));
         }
         parts
@@ -367,10 +380,10 @@ fn capacity(report: &WeeklyReport) -> Section {
         let crossed = all.iter().filter(|one| one.1.as_ref().is_some_and(|course| course.warn > 0)).count();
         let before = match has_past {
             true => format!("{crossed} beyond at some time of the period"),
-            false => "whether they were before now only Prometheus could tell".to_owned(),
+            false => "how they were before is not known without Prometheus".to_owned(),
         };
         let mut parts = vec![Part::Line(vec![plain(format!(
-            "{normal} of {} within their thresholds now, {before}",
+            "{normal} of {} within their thresholds now; {before}",
             count(all.len(), "figure")
         ))])];
         let mut table = match has_past {
@@ -382,7 +395,7 @@ fn capacity(report: &WeeklyReport) -> Section {
             let limit = if one.level == Level::Warn { warn } else { critical.or(warn) };
             let unit = &one.kpi.unit;
             let mut row = vec![
-                plain(&one.kpi.name),
+                plain(one.kpi.title()),
                 span(tone::level_word(one.level), tone::level(one.level)),
                 plain(one.value.map_or_else(|| "?".to_owned(), |value| unit.show(value.value))),
                 plain(limit.map_or_else(String::new, ToString::to_string)),
