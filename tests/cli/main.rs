@@ -44,6 +44,7 @@ mod kill_switch;
 mod links;
 mod listener;
 mod new;
+mod new_documents;
 mod new_rules;
 mod notify;
 mod on_call;

@@ -29,7 +29,7 @@ pub(crate) const KINDS: [&str; 16] = [
     "ci-gitlab",
 ];
 
-const CONFIG: &str = r#"version: 1
+pub(super) const CONFIG: &str = r#"version: 1
 project: starfall
 environments:
   staging:
@@ -75,7 +75,7 @@ pub(crate) fn env() -> TestEnv {
     env
 }
 
-fn path(kind: &str) -> String {
+pub(super) fn path(kind: &str) -> String {
     match kind {
         "prometheus" => "monitoring/prometheus.yml".into(),
         "alert-rules" => "monitoring/rules/liveops.yml".into(),
@@ -88,7 +88,7 @@ fn path(kind: &str) -> String {
 }
 
 /// A project with everything in it.
-fn written() -> TestEnv {
+pub(super) fn written() -> TestEnv {
     let env = env();
     for kind in KINDS {
         env.run(["new", kind]).expect_code(0);

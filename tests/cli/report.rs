@@ -101,7 +101,10 @@ fn the_five_metrics_stand_with_what_they_rest_on() {
     std::fs::rename(env.path().join(".git"), env.path().join("git")).unwrap();
     let json = env.run(["report", "dora", "--since", "30d", "-o", "json"]).expect_code(0).json();
     let game = &json["data"]["services"][0];
-    assert!(game["lead_time"]["reason"].as_str().unwrap().ends_with("is in no git repository"));
+    assert_eq!(game["lead_time"]["reason"], "the project's folder is in no git repository");
+    std::fs::create_dir(env.path().join("plain")).unwrap();
+    let named = env.run(["report", "dora", "--since", "30d", "--repository", "plain", "-o", "json"]).expect_code(0).json();
+    assert_eq!(named["data"]["services"][0]["lead_time"]["reason"], "plain is in no git repository");
     assert_eq!(game["change_fail_rate"]["share"], 0.4);
     // No deployment at all: unknown.
     let none = TestEnv::new();
@@ -225,4 +228,33 @@ fn every_screen_fits_its_terminal() {
             assert!(!run.stdout.lines().any(is_long), "{verb} at {columns}: `{widest}`\n{}", run.stdout);
         }
     }
+}
+
+#[test]
+fn an_action_item_that_is_not_filled_in_is_none_and_tiles_mark_what_is_wrong() {
+    let env = world();
+    env.run(["incident", "resolve", "gone", "-i", "queue", "--yes"]).expect_code(0);
+    env.run(["postmortem", "new", "queue"]).expect_code(0);
+    let items = |env: &TestEnv| {
+        let json = env.run(["report", "incidents", "-o", "json"]).expect_code(0).json();
+        let actions = &json["data"]["actions"];
+        (actions["open"].as_u64(), actions["items"].as_array().map(Vec::len))
+    };
+    assert_eq!(items(&env), (Some(0), Some(0)), "the row of the template is no action item");
+    let file = "incidents/2026-01-27-p3-queue-is-slow/postmortem.md";
+    let row = "| [fill in: what] | [fill in: who] | [fill in: YYYY-MM-DD] | open |";
+    let text = env.read(file);
+    assert!(text.contains(row), "{text}");
+    assert!(!text.contains("``") && !text.contains(": ` `"), "an empty span of code: {text}");
+    // Nothing was ranked, so nothing is said of suspects.
+    assert!(text.contains("changes are not ranked") && !text.contains("is a suspect"), "{text}");
+    env.write(file, text.replace(row, &format!("{row}\n| alert on the queue | ada | 2026-01-02 | open |")));
+    assert_eq!(items(&env), (Some(1), Some(1)));
+    let page = env.run(["report", "weekly", "-o", "html"]).expect_code(0).stdout;
+    let tile = page.lines().find(|line| line.contains("Action items open")).expect("the tile");
+    assert!(tile.contains("<b class=\"plain\">1</b> <span class=\"bad\">"), "{tile}");
+    assert!(page.contains("<h1>Weekly operations report</h1>"));
+    let quarter = env.run(["report", "weekly", "--since", "90d", "-o", "html"]).expect_code(0).stdout;
+    assert!(quarter.contains("<h1>Operations report</h1>") && quarter.contains("Changes by week"), "{quarter}");
+    assert!(quarter.len() < 300_000, "{}", quarter.len());
 }

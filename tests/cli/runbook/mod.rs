@@ -8,7 +8,7 @@ mod run;
 
 const NOW: &str = "2026-01-15T10:30:00Z";
 
-const CONFIG: &str = "version: 1\nproject: starfall\nenvironments: { staging: {} }\nservices:\n  - { name: game-backend, owner: platform, health: 'http://127.0.0.1:1' }\nkpis:\n  - { name: tick_p99, quantile: { q: 0.99, histogram: game_tick_duration_seconds }, warn: '> 16ms', critical: '> 20ms' }\n";
+const CONFIG: &str = "version: 1\nproject: starfall\nenvironments: { staging: {} }\nservices:\n  - { name: game-backend, owner: platform, health: 'http://127.0.0.1:1', workload: { deployment: game-deploy } }\nkpis:\n  - { name: tick_p99, quantile: { q: 0.99, histogram: game_tick_duration_seconds }, warn: '> 16ms', critical: '> 20ms' }\n";
 
 const RULES: &str = "groups:\n- name: game\n  rules:\n  - alert: TickSlow\n    expr: histogram_quantile(0.99, sum by (le) (rate(game_tick_duration_seconds_bucket[5m]))) > 0.02\n    for: 5m\n    labels: { severity: high, service: game-backend }\n    annotations: { summary: Ticks are slow, runbook_url: docs/runbooks/alerts/TickSlow.md }\n  - alert: GameServerDown\n    expr: up{job=\"game\"} == 0\n    for: 1m\n    labels: { severity: critical }\n";
 
@@ -67,11 +67,17 @@ fn new_fills_in_what_the_rule_and_the_kpis_say() {
         "incident open --sev p2 --alert TickSlow",
         "| tick p99 (`tick_p99`) | > 16ms | > 20ms |",
         "liveops query 'histogram_quantile(0.99,",
-        "deployment/game-backend",
+        "deployment/game-deploy",
+        "logs -l app=game-deploy",
+        "high is a P2 (degraded, many users)",
+        "Not mitigated after 30m",
         "Owner: platform",
     ] {
         assert!(text.contains(want), "{want}\n{text}");
     }
+    // What is plotted is the figure, and not where it is beyond its limit.
+    let plot = text.lines().find(|line| line.contains("liveops query")).expect("a query");
+    assert!(plot.ends_with("[5m])))' --range 1h --plot"), "{plot}");
     // A second time nothing is overwritten.
     let again = env.run(["runbook", "new", "TickSlow", "--rules", "rules.yml", "-o", "json"]).expect_code(4);
     assert_eq!(again.json_error()["kind"], "refused");
@@ -80,6 +86,31 @@ fn new_fills_in_what_the_rule_and_the_kpis_say() {
     assert_eq!(json["schema"], "liveops.runbook.new/1");
     assert_eq!(json["data"]["path"], "docs/runbooks/alerts/TickSlow.md");
     assert_eq!(json["data"]["rules"], 1);
+}
+
+#[test]
+fn a_shipped_runbook_is_read_and_run_without_being_written() {
+    let env = env();
+    let shown = env.run(["runbook", "show", "rollback"]).expect_code(0);
+    for want in ["shipped with liveops", "deployment/game-deploy", "next: liveops runbook new rollback"] {
+        assert!(shown.stdout.contains(want), "{want}: {}", shown.stdout);
+    }
+    let json = env.run(["runbook", "show", "rollback", "-o", "json"]).expect_code(0).json();
+    assert_eq!((&json["data"]["is_written"], &json["data"]["path"]), (&json!(false), &json!("docs/runbooks/rollback.md")));
+    env.run(["runbook", "run", "rollback", "--dry-run"]).expect_code(0);
+    env.run(["runbook", "check", "rollback"]).expect_code(0);
+    // The one that the project wrote comes first.
+    env.write("docs/runbooks/rollback.md", "# Ours\n");
+    let own = env.run(["runbook", "show", "rollback", "-o", "json"]).expect_code(0).json();
+    assert_eq!((&own["data"]["is_written"], &own["data"]["title"]), (&json!(true), &json!("Ours")));
+    // Of two services nobody knows which; what it would do is not guessed.
+    env.write("liveops.yaml", CONFIG.replace("services:\n", "services:\n  - { name: lobby }\n"));
+    let shown = env.run(["runbook", "show", "failover"]).expect_code(0);
+    assert!(shown.stdout.contains("deployment/SERVICE"), "{}", shown.stdout);
+    let run = env.run(["runbook", "run", "failover", "--yes"]).expect_code(2);
+    assert!(run.stderr.contains("`liveops runbook new failover --service lobby`"), "{}", run.stderr);
+    let slip = env.run(["runbook", "show", "failovr"]).expect_code(2);
+    assert!(slip.stderr.contains("failovr"), "{}", slip.stderr);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::document::kind::Syntax;
 
 /// Name in templates, question, why it matters, where liveops looked.
-const QUESTIONS: [(&str, &str, &str, &str); 42] = [
+const QUESTIONS: [(&str, &str, &str, &str); 43] = [
     (
         "owner",
         "Who owns each service, and how is that team reached?",
@@ -241,6 +241,12 @@ const QUESTIONS: [(&str, &str, &str, &str); 42] = [
         "Where are the database migrations?",
         "one that locks a table stops the game; the gate `liveops check migration PATH` reads them",
         "folders `migrations`, `db/migrations`, `database/migrations`, `sql/migrations`",
+    ),
+    (
+        "install",
+        "How does CI get liveops?",
+        "`.ci/install-liveops` is called above, and must put one pinned version on PATH",
+        "nowhere; a line such as `cargo install --locked --git https://github.com/liveops/liveops --rev COMMIT` does it",
     ),
     (
         "receivers",
