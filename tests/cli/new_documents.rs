@@ -24,7 +24,7 @@ fn documents_say_what_is_and_nothing_that_is_not() {
             assert!(!text.contains(never), "{kind}: {never}");
         }
     }
-    let more = "backups: [ { name: players, service: game, folder: { path: b }, rpo: 6h, rto: 1h, encrypted: true, copies: [ { place: far, off_site: true } ] } ]\nfreezes: [ { reason: holidays, from: 2026-12-24, to: 2026-12-26 } ]\n";
+    let more = "backups: [ { name: players, service: game, source: { kind: folder, path: b }, rpo: 6h, rto: 1h, encrypted: true, copies: [ { place: far, off_site: true } ] } ]\nfreezes: [ { reason: holidays, from: 2026-12-24, to: 2026-12-26 } ]\n";
     let two = CONFIG.replace("  staging:\n", "  prod: { protected: true }\n  staging:\n");
     env.write("liveops.yaml", format!("default_env: prod\n{two}{more}"));
     for kind in ["backup-strategy", "deployment-plan", "maintenance-plan"] {
