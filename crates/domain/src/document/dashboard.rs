@@ -246,7 +246,7 @@ fn availability(source: &Source<'_>) -> Vec<Panel> {
     let jobs = jobs(source);
     let mut up = plain(
         "targets that are up",
-        "Share of each service's targets that Prometheus can scrape. Alerts: GameServerDown, ServiceDown.",
+        &format!("Share of each service's targets that Prometheus can scrape.{}", gone(source)),
         Draw::Stat,
         Target::new(format!("avg by (job) (up{jobs})"), "{{job}}"),
         "percentunit",
@@ -259,7 +259,24 @@ fn availability(source: &Source<'_>) -> Vec<Panel> {
         Target::new(format!("up{jobs}"), "{{instance}}"),
         "short",
     );
-    vec![up, table]
+    let count = |state: &str| Target::new(format!("count(ALERTS{{alertstate=\"{state}\"}}) or vector(0)"), state);
+    let mut alerts = plain(
+        "alerts",
+        "How many fire, and how many are about to: their condition holds, and not for long enough yet.",
+        Draw::Lines,
+        count("firing"),
+        "short",
+    );
+    alerts.targets.push(count("pending"));
+    vec![up, table, alerts]
+}
+
+/// The alert that says that a service is gone, and its runbook.
+fn gone(source: &Source<'_>) -> String {
+    let alert = source.alerts.iter().find(|one| one.signal == Signal::Availability);
+    alert.map_or_else(String::new, |one| {
+        format!(" Alert {}; runbook {}/{}.md.", one.name, source.runbooks, one.name)
+    })
 }
 
 fn monitoring(source: &Source<'_>) -> Vec<Panel> {

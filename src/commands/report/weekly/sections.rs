@@ -279,7 +279,7 @@ fn changes(report: &WeeklyReport) -> Section {
         }
         let mut kinds: BTreeMap<Kind, usize> = BTreeMap::new();
         told.iter().for_each(|one| *kinds.entry(one.kind).or_default() += 1);
-        let words: Vec<String> = kinds.iter().map(|(kind, n)| format!("{n} {}", kind.word())).collect();
+        let words: Vec<String> = kinds.iter().map(|(kind, n)| format!("{} {n}", kind.word())).collect();
         let mut parts = vec![Part::Line(vec![plain(format!("{}: {}", count(told.len(), "change"), words.join(", ")))])];
         parts.extend(by_time(report, &told));
         let mut table = Table::new(["when", "kind", "what", "by"]).fixed(&[0, 1]);
