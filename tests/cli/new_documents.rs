@@ -1,6 +1,6 @@
 //! What the documents of `liveops new` say: what is known, and nothing that is not.
 
-use super::new::{CONFIG, KINDS, path, written};
+use super::new::{CONFIG, KINDS, env, path, written};
 
 #[test]
 fn documents_say_what_is_and_nothing_that_is_not() {
@@ -35,4 +35,40 @@ fn documents_say_what_is_and_nothing_that_is_not() {
     has("deployment-plan", "1. In `staging` first, then a smoke test there: `liveops health -e staging`.");
     has("deployment-plan", "| 2026-12-24 00:00 | 2026-12-27 00:00 | all | holidays |");
     has("maintenance-plan", "holidays");
+}
+
+#[test]
+fn the_list_says_what_exists_what_is_stale_and_how_many_questions_are_open() {
+    let env = env();
+    for kind in ["hotfix", "monitoring-plan", "infrastructure"] {
+        env.run(["new", kind]).expect_code(0);
+    }
+    let list = |kind: &str| {
+        let json = env.run(["new", "--list", "-o", "json"]).expect_code(0).json();
+        let all = json["data"]["documents"].as_array().expect("documents").clone();
+        let one = all.into_iter().find(|one| one["kind"] == kind).expect("the kind");
+        (one["state"].as_str().expect("a state").to_owned(), one["questions"].as_u64().expect("a number"))
+    };
+    let file = path("infrastructure");
+    let open = u64::try_from(env.read(&file).matches("TODO(").count()).unwrap();
+    assert_eq!(list("infrastructure"), ("up_to_date".into(), open));
+    assert_eq!(list("capacity-plan").0, "missing");
+    // An answered question is none any more, and stays answered.
+    let text = env.read(&file);
+    let question = text.lines().find(|line| line.contains("TODO(")).expect("a question").to_owned();
+    env.write(&file, text.replace(&question, "Two load balancers, in eu and us."));
+    assert_eq!(list("infrastructure"), ("up_to_date".into(), open - 1));
+    // Somebody edits a block; then the configuration changes.
+    env.write(path("hotfix"), env.read(path("hotfix")).replace("within a day", "within a week"));
+    assert_eq!(list("hotfix").0, "edited");
+    env.write("liveops.yaml", CONFIG.replace("project: starfall", "project: starfell"));
+    assert_eq!(list("infrastructure"), ("stale".into(), open - 1));
+    assert_eq!(list("hotfix").0, "edited");
+    let screen = env.run(["new", "--list"]).expect_code(0).stdout;
+    for said in ["0 up to date", "2 stale", "1 edited", "not written", "STALE", "EDITED"] {
+        assert!(screen.contains(said), "{said}: {screen}");
+    }
+    env.run(["new", "infrastructure"]).expect_code(0);
+    assert_eq!(list("infrastructure"), ("up_to_date".into(), open - 1));
+    assert!(env.read(&file).contains("Two load balancers, in eu and us."));
 }
