@@ -6,7 +6,10 @@ use super::new::{CONFIG, KINDS, env, path, written};
 fn documents_say_what_is_and_nothing_that_is_not() {
     let env = written();
     let has = |kind: &str, text: &str| assert!(env.read(path(kind)).contains(text), "{kind}: {text}");
-    has("monitoring-plan", "| traffic | requests a minute | `sum(rate(http_requests_total[5m])) * 60` | > 5000 | < 10 |");
+    has(
+        "monitoring-plan",
+        "| traffic | requests a minute | `sum(rate(http_requests_total[5m])) * 60` | > 5000 | < 10 |",
+    );
     has("monitoring-plan", "| availability | scrapes of game | `up{job=\"game\"}` |");
     has("monitoring-plan", "| GameServerDown | game | scrapes of game: absent, or == 0 |");
     has("monitoring-plan", "5xx above 5 % for 3 minutes");

@@ -46,7 +46,8 @@ fn documents(env: &TestEnv) -> String {
     for name in SCENARIOS {
         // What is not written is shown, too.
         env.run(["runbook", "show", name]).expect_code(0);
-        let service = if env.read("liveops.yaml").contains("name: second") { &["--service", "second"][..] } else { &[] };
+        let service =
+            if env.read("liveops.yaml").contains("name: second") { &["--service", "second"][..] } else { &[] };
         env.run(["runbook", "new", name].iter().chain(service)).expect_code(0);
     }
     while let Some(folder) = folders.pop() {

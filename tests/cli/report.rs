@@ -103,7 +103,8 @@ fn the_five_metrics_stand_with_what_they_rest_on() {
     let game = &json["data"]["services"][0];
     assert_eq!(game["lead_time"]["reason"], "the project's folder is in no git repository");
     std::fs::create_dir(env.path().join("plain")).unwrap();
-    let named = env.run(["report", "dora", "--since", "30d", "--repository", "plain", "-o", "json"]).expect_code(0).json();
+    let named =
+        env.run(["report", "dora", "--since", "30d", "--repository", "plain", "-o", "json"]).expect_code(0).json();
     assert_eq!(named["data"]["services"][0]["lead_time"]["reason"], "plain is in no git repository");
     assert_eq!(game["change_fail_rate"]["share"], 0.4);
     // No deployment at all: unknown.

@@ -96,7 +96,10 @@ fn a_shipped_runbook_is_read_and_run_without_being_written() {
         assert!(shown.stdout.contains(want), "{want}: {}", shown.stdout);
     }
     let json = env.run(["runbook", "show", "rollback", "-o", "json"]).expect_code(0).json();
-    assert_eq!((&json["data"]["is_written"], &json["data"]["path"]), (&json!(false), &json!("docs/runbooks/rollback.md")));
+    assert_eq!(
+        (&json["data"]["is_written"], &json["data"]["path"]),
+        (&json!(false), &json!("docs/runbooks/rollback.md"))
+    );
     env.run(["runbook", "run", "rollback", "--dry-run"]).expect_code(0);
     env.run(["runbook", "check", "rollback"]).expect_code(0);
     // The one that the project wrote comes first.

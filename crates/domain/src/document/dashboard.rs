@@ -274,9 +274,7 @@ fn availability(source: &Source<'_>) -> Vec<Panel> {
 /// The alert that says that a service is gone, and its runbook.
 fn gone(source: &Source<'_>) -> String {
     let alert = source.alerts.iter().find(|one| one.signal == Signal::Availability);
-    alert.map_or_else(String::new, |one| {
-        format!(" Alert {}; runbook {}/{}.md.", one.name, source.runbooks, one.name)
-    })
+    alert.map_or_else(String::new, |one| format!(" Alert {}; runbook {}/{}.md.", one.name, source.runbooks, one.name))
 }
 
 fn monitoring(source: &Source<'_>) -> Vec<Panel> {

@@ -41,9 +41,8 @@ pub fn review(facts: &Facts) -> Review {
     let (held, all) = (checks.iter().filter(|check| check.1).count(), checks.len());
     let score = Score::of_checks(checks.iter().map(|check| (check.0, check.1)));
     let failed = checks.into_iter().filter(|check| !check.1);
-    let mut findings: Vec<ReviewFinding> = failed
-        .map(|(level, _, what, risk, impact, fix)| ReviewFinding { level, what, risk, impact, fix })
-        .collect();
+    let mut findings: Vec<ReviewFinding> =
+        failed.map(|(level, _, what, risk, impact, fix)| ReviewFinding { level, what, risk, impact, fix }).collect();
     findings.sort_by_key(|one| std::cmp::Reverse(one.level));
     let many = |level: Level| findings.iter().filter(|one| one.level == level).count();
     let numbers = Level::ALL.into_iter().filter(|level| many(*level) > 0);

@@ -202,9 +202,8 @@ fn units(facts: &Facts) -> String {
     let row = |per: &str, query: String, counts: &str| vec![per.to_owned(), code(&query), counts.to_owned()];
     let mean = |query: &str| format!("avg_over_time(({query})[30d:1h])");
     // A month of 30 days has 43,200 minutes.
-    let requests = requests.map(|one| {
-        row("1000 requests", format!("{} * 43.2", mean(&one.query)), "thousands of requests in 30 days")
-    });
+    let requests = requests
+        .map(|one| row("1000 requests", format!("{} * 43.2", mean(&one.query)), "thousands of requests in 30 days"));
     let players = players.map(|one| row("player", mean(&one.query), "players online, on average of 30 days"));
     table(&["cost per", "query", "counts"], requests.into_iter().chain(players).collect())
 }

@@ -21,7 +21,11 @@ pub const RULES: &[RuleInfo] = &[
     info("R08", "Sections are missing", "Somebody who has never seen the system needs each of them."),
     info("R09", "A section is empty", "Its heading promises something, and nothing follows."),
     info("R10", "A step cannot be read", "`liveops runbook run` stops there."),
-    info("R11", "It names a command that does not exist or is not whole", "At 3 am nobody has time to find the right one."),
+    info(
+        "R11",
+        "It names a command that does not exist or is not whole",
+        "At 3 am nobody has time to find the right one.",
+    ),
     info("R12", "A step that changes something is not checked", "Nobody will know whether it worked."),
     info("R13", "Something is left to fill in", "Whoever reads it at night cannot fill it in."),
 ];

@@ -114,7 +114,12 @@ pub(super) fn gather(cx: &Session, service: Option<&str>) -> Result<Gathered> {
         max_silence: human(settings.max_silence),
         rules_path: option(Options::default(), Kind::AlertRules),
         slo_rules_path: "monitoring/rules/slo.yml".into(),
-        backups: settings.backups.iter().filter(|one| one.service.as_deref().is_none_or(is_meant)).map(backup).collect(),
+        backups: settings
+            .backups
+            .iter()
+            .filter(|one| one.service.as_deref().is_none_or(is_meant))
+            .map(backup)
+            .collect(),
         freezes: freezes(settings, service),
     };
     Ok(Gathered { facts, specs, kpis, presets })

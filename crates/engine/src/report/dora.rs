@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use serde::Serialize;
 
+use crate::check::input::shown;
 use crate::clients::git;
 use crate::incident::index;
 use crate::report::deployments::{Deployments, gather};
@@ -91,7 +92,7 @@ pub async fn measure(cx: &Session, request: &DoraRequest) -> Result<DoraReport> 
                 }
             }
             Ok(None) => {
-                let place = request.repository.as_ref().map(|folder| folder.display().to_string());
+                let place = request.repository.as_ref().map(|folder| shown(cx, folder));
                 let place = place.unwrap_or_else(|| "the project's folder".into());
                 facts.no_commits = Some(format!("{place} is in no git repository"));
             }

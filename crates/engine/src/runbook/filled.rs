@@ -105,7 +105,8 @@ pub fn render(template: &Template, name: &str, service: &str, rules: &[AlertRule
     let kpis: Vec<KpiValues> = settings.kpis.iter().map(|kpi| kpi_values(kpi, &metrics)).collect();
     // Where none is computed from what the rule looks at, those that have limits say how players are.
     let is_any_related = kpis.iter().any(|kpi| kpi.related);
-    let is_shown = |kpi: &KpiValues| if is_any_related { kpi.related } else { kpi.warn.is_some() || kpi.critical.is_some() };
+    let is_shown =
+        |kpi: &KpiValues| if is_any_related { kpi.related } else { kpi.warn.is_some() || kpi.critical.is_some() };
     let kpis: Vec<KpiValues> = kpis.into_iter().filter(is_shown).collect();
     let known = settings.services.iter().find(|known| known.name == service);
     let container = known.and_then(|known| known.workload.as_ref()?.container.as_deref());

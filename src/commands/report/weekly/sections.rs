@@ -363,7 +363,8 @@ fn flags(report: &WeeklyReport) -> Section {
             parts.push(Part::Table(table));
         }
         if found.not_judged > 0 {
-            let text = format!("{} changed without liveops: how long ago is not known", count(found.not_judged, "flag"));
+            let text =
+                format!("{} changed without liveops: how long ago is not known", count(found.not_judged, "flag"));
             parts.push(Part::Line(vec![span(text, Tone::Dim)]));
         }
         parts
