@@ -87,7 +87,7 @@ fn of(what: Name, cx: &Session) -> Vec<Named2> {
     let kept = |what| remembered(cx, what).into_iter().collect();
     match what {
         Name::Environment => {
-            let loaded = load(&cx.dirs, cx.choices.config.as_deref(), Quick::default());
+            let loaded = load(&cx.dirs, cx.choices.config.as_deref(), Quick::default(), false);
             plain(loaded.map(|layers| schema::environments(&layers.root)).unwrap_or_default())
         }
         Name::Service => {

@@ -17,6 +17,7 @@ pub(crate) mod view;
 mod wrap;
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::io::{ErrorKind, IsTerminal, Write, stderr, stdin, stdout};
 use std::rc::Rc;
 
@@ -111,6 +112,7 @@ pub(crate) struct Output {
     out_is_terminal: bool,
     /// The reader of stdout went away: stay quiet, keep the verdict, let work in progress finish.
     closed: Cell<bool>,
+    warned: RefCell<BTreeSet<String>>,
     /// What would be printed is kept here, in so many columns: the output of a command inside of a screen.
     kept: Option<(Rc<RefCell<String>>, usize)>,
     /// What this run has changed: when it can no longer be said, it is half done.
@@ -135,6 +137,7 @@ impl Output {
             hints,
             out_is_terminal,
             closed: Cell::new(false),
+            warned: RefCell::default(),
             kept: None,
             changed: RefCell::default(),
         }
@@ -151,6 +154,7 @@ impl Output {
             hints: self.hints.clone(),
             out_is_terminal: false,
             closed: Cell::new(false),
+            warned: RefCell::default(),
             kept: Some((Rc::clone(&kept), columns)),
             changed: RefCell::default(),
             ..*self
@@ -179,6 +183,7 @@ impl Output {
             hints: self.hints.clone(),
             repeat: Repeat::default(),
             closed: Cell::new(self.closed.get()),
+            warned: RefCell::default(),
             kept: self.kept.clone(),
             changed: RefCell::default(),
             ..*self
@@ -365,8 +370,11 @@ impl Output {
         }
     }
 
-    /// Something went less than well, and the work goes on.
+    /// Something went less than well, and the work goes on. The same is said once.
     pub(crate) fn warn(&self, text: &str) {
+        if !self.warned.borrow_mut().insert(text.to_owned()) {
+            return;
+        }
         self.to_stderr(&[span("warning: ", Tone::Warn), span(text, Tone::Plain)]);
     }
 

@@ -2,8 +2,9 @@
 
 use std::io::{IsTerminal, stderr, stdin};
 
-use dialoguer::console::{Key, Term};
-use dialoguer::{FuzzySelect, Input, Select};
+use dialoguer::console::{Key, Term, measure_text_width};
+use dialoguer::{FuzzySelect, Select};
+use tui_input::{Input, InputRequest};
 
 use liveops_domain::error::{Error, Result};
 use liveops_domain::text::escape::{escape, is_tame};
@@ -13,6 +14,9 @@ use liveops_domain::text::secret::mask;
 pub(crate) fn shown(text: &str) -> String {
     mask(&text.split('\n').map(escape).collect::<Vec<_>>().join("\n")).into_owned()
 }
+
+/// Ctrl-Z, as it arrives while keys are read one by one.
+const SUSPEND: char = '\x1a';
 
 /// Can somebody answer? Both stdin and stderr must be a terminal.
 pub(crate) fn can_prompt() -> bool {
@@ -37,7 +41,7 @@ fn answered(term: &Term, question: &str) -> std::io::Result<bool> {
     let mut typed: Option<char> = None;
     loop {
         let key = term.read_key()?;
-        if typed.is_some() && matches!(key, Key::Backspace | Key::Char(_)) {
+        if typed.is_some() && matches!(key, Key::Backspace | Key::Char(_)) && key != Key::Char(SUSPEND) {
             term.clear_chars(1)?;
             typed = None;
         }
@@ -45,6 +49,10 @@ fn answered(term: &Term, question: &str) -> std::io::Result<bool> {
             Key::Char(letter @ ('y' | 'Y' | 'n' | 'N')) => {
                 term.write_str(&letter.to_string())?;
                 typed = Some(letter);
+            }
+            Key::Char(SUSPEND) => {
+                stop(term)?;
+                term.write_str(&format!("{} [y/N] {}", shown(question), typed.map_or_else(String::new, String::from)))?;
             }
             Key::Enter | Key::Escape => {
                 let yes = key == Key::Enter && matches!(typed, Some('y' | 'Y'));
@@ -61,12 +69,84 @@ fn answered(term: &Term, question: &str) -> std::io::Result<bool> {
 /// # Errors
 /// `Interrupted` on Ctrl-C.
 pub(crate) fn text(question: &str, default: Option<&str>) -> Result<String> {
-    let mut input = Input::<String>::new().with_prompt(shown(question));
     // A default that would not be shown as it is, is none.
-    if let Some(default) = default.filter(|default| is_tame(default)) {
-        input = if default.is_empty() { input.allow_empty(true) } else { input.default(default.into()) };
+    let default = default.filter(|default| is_tame(default));
+    let label = match default {
+        Some(text) if !text.is_empty() => format!("{} [{text}]: ", shown(question)),
+        _ => format!("{}: ", shown(question)),
+    };
+    let term = Term::stderr();
+    loop {
+        let typed = typed(&term, &label).map_err(|source| broken(dialoguer::Error::IO(source)))?;
+        match default {
+            Some(default) if typed.is_empty() => return Ok(default.to_owned()),
+            None if typed.is_empty() => {}
+            _ => return Ok(typed),
+        }
     }
-    input.interact_text_on(&Term::stderr()).map_err(broken)
+}
+
+/// Waits until what stands above was read.
+pub(crate) fn wait(text: &str) {
+    let term = Term::stderr();
+    let _ = term.write_str(text);
+    while term.is_term() && term.read_key().is_ok_and(|key| !matches!(key, Key::Enter | Key::Escape)) {}
+    let _ = term.write_line("");
+}
+
+/// A line as it is typed, in the keys of a shell; what is longer than its row moves along.
+fn typed(term: &Term, label: &str) -> std::io::Result<String> {
+    if !term.is_term() {
+        return Err(std::io::ErrorKind::NotConnected.into());
+    }
+    let columns = usize::from(term.size().1).max(2);
+    let room = (columns - measure_text_width(label) % columns).saturating_sub(1).max(1);
+    let mut input = Input::default();
+    term.write_str(label)?;
+    loop {
+        let before = input.visual_cursor() - input.visual_scroll(room);
+        let request = match term.read_key()? {
+            Key::Enter => {
+                term.write_line("")?;
+                return Ok(input.value().to_owned());
+            }
+            Key::Char(SUSPEND) => {
+                stop(term)?;
+                term.write_str(label)?;
+                show(term, &input, room, 0)?;
+                continue;
+            }
+            Key::Char('\x15') => InputRequest::DeleteLine,
+            Key::Char('\x17') => InputRequest::DeletePrevWord,
+            Key::Char(letter) if !letter.is_control() => InputRequest::InsertChar(letter),
+            Key::Backspace => InputRequest::DeletePrevChar,
+            Key::Del => InputRequest::DeleteNextChar,
+            Key::ArrowLeft => InputRequest::GoToPrevChar,
+            Key::ArrowRight => InputRequest::GoToNextChar,
+            Key::Home => InputRequest::GoToStart,
+            Key::End => InputRequest::GoToEnd,
+            _ => continue,
+        };
+        if input.handle(request).is_some() {
+            show(term, &input, room, before)?;
+        }
+    }
+}
+
+/// Writes the part of the line that has room over what stood there; the cursor is `before` cells behind its begin.
+fn show(term: &Term, input: &Input, room: usize, before: usize) -> std::io::Result<()> {
+    let scroll = input.visual_scroll(room);
+    let text: String = input.value().chars().skip(scroll).take(room).collect();
+    term.move_cursor_left(before)?;
+    term.write_str(&format!("{text}\x1b[K"))?;
+    term.move_cursor_left(measure_text_width(&text).saturating_sub(input.visual_cursor() - scroll))
+}
+
+/// Ctrl-Z at a question: it stands on its row when the shell goes on below it.
+fn stop(term: &Term) -> std::io::Result<()> {
+    term.write_line("")?;
+    crate::output::terminal::stop();
+    Ok(())
 }
 
 /// One of several; the first is the default.

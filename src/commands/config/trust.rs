@@ -47,7 +47,7 @@ struct ConfigTrust {
 }
 
 pub(crate) fn run(args: &TrustArgs, cx: &Context) -> Result<Exit> {
-    let layers = layers::load(&cx.dirs, cx.choices.config.as_deref(), Quick::default())?;
+    let layers = layers::load(&cx.dirs, cx.choices.config.as_deref(), Quick::default(), false)?;
     if layers.project.is_none() {
         return Err(Error::usage(
             "there is no project file to trust: no liveops.yaml here or above",

@@ -48,7 +48,7 @@ struct ConfigValidate {
 }
 
 pub(crate) fn run(_args: &ValidateArgs, cx: &Context) -> Result<Exit> {
-    let layers = layers::load(&cx.dirs, cx.choices.config.as_deref(), Quick::default())?;
+    let layers = layers::load(&cx.dirs, cx.choices.config.as_deref(), Quick::default(), false)?;
     let files: Vec<String> =
         [&layers.user, &layers.project].into_iter().flatten().map(|path| layers::show(path, &cx.dirs)).collect();
     if files.is_empty() {

@@ -24,12 +24,12 @@ use liveops_domain::metric::exposition::{Format, parse};
 use liveops_domain::metric::kpi::Kpi;
 use liveops_domain::metric::scrape::{Snapshot, Window, evaluate};
 use liveops_domain::slo::Slo;
-use liveops_domain::slo::burn::WINDOWS;
 use liveops_engine::config::DEMO_FOLDER;
 use liveops_engine::files::cache::Cache;
 use liveops_engine::observe::trends::seed;
 use liveops_engine::session::cache;
 use liveops_engine::slo::scraped::Look;
+use liveops_engine::slo::status::ask;
 use liveops_engine::slo::{load, scraped};
 use liveops_engine::status::answers::Answers;
 use liveops_engine::status::gather;
@@ -40,6 +40,8 @@ const UPTIME: TimeDelta = TimeDelta::hours(76);
 
 /// The hour before the demo, one look a minute.
 const LOOKS: i32 = 60;
+
+const MINUTE: Duration = Duration::from_secs(60);
 
 const CONFIG: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/templates/demo/liveops.yaml"));
 
@@ -92,8 +94,12 @@ pub(crate) async fn run(args: DemoArgs, cx: &Context) -> Result<Exit> {
         scraped::seed(&store.0, &looks(&sim, &slos, cx.clock.now()));
         let shown = show(&inner, folder.path(), &url, args.keep).await;
         if args.keep && shown.is_ok() {
-            // Until Ctrl-C.
-            std::future::pending::<()>().await;
+            // Until Ctrl-C; a look each minute is kept, for whoever comes later.
+            loop {
+                tokio::time::sleep(MINUTE).await;
+                inner.http()?.restart();
+                let _ = ask(&inner, slos.clone()).await;
+            }
         }
         shown
     };
@@ -151,14 +157,18 @@ fn past(sim: &Sim, kpis: &[Kpi], now: DateTime<Utc>) -> Vec<(DateTime<Utc>, BTre
     (1..=LOOKS).rev().map(look).collect()
 }
 
-/// The counters of the objectives at the begin of each of their windows.
+/// Minutes before the demo's begin at which its objectives were looked at: whenever one looks, and from then on each
+/// minute, each window has its begin among them.
+const SEEDED: [i64; 20] = [4320, 2880, 2160, 1440, 1080, 720, 540, 360, 240, 180, 120, 90, 60, 45, 30, 20, 10, 5, 3, 2];
+
+/// The counters of the objectives before the demo began.
 fn looks(sim: &Sim, slos: &[Slo], now: DateTime<Utc>) -> Vec<Look> {
-    let look = |window: &Duration| {
-        let at = now - TimeDelta::from_std(*window).unwrap_or_default();
+    let look = |minutes: &i64| {
+        let at = now - TimeDelta::minutes(*minutes);
         let parsed = parse(&sim.exposition(at), Format::Text, |_| true);
         Look::new(at, slos, &parsed.map(|parsed| parsed.samples).unwrap_or_default())
     };
-    WINDOWS.iter().rev().map(look).collect()
+    SEEDED.iter().map(look).collect()
 }
 
 /// The status of the simulated service, and what to try next.

@@ -75,7 +75,7 @@ async fn switch(cx: &Context, action: &'static str, name: FlagName, edit: Edit, 
 }
 
 pub(super) async fn kill(args: KillArgs, cx: &Context) -> Result<Exit> {
-    cx.throw_kill_switch();
+    cx.throw_kill_switch("--redis");
     let mut names = args.names;
     names.sort();
     names.dedup();

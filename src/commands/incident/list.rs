@@ -1,5 +1,7 @@
 //! `liveops incident list`: the open ones, the worst first; with `--all` also those that are over.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 use serde::{Serialize, Serializer};
 use serde_json::json;
@@ -41,6 +43,8 @@ struct IncidentList {
     incidents: Vec<IncidentSummary>,
     /// Those that are left out.
     others: usize,
+    /// Environments with an open one that is left out.
+    open_in: BTreeSet<String>,
     /// Those that cannot be read: any of them may be open.
     unreadable: Vec<String>,
 }
@@ -50,10 +54,16 @@ pub(super) fn run(args: &ListArgs, cx: &Context) -> Result<Exit> {
     let index = index(cx)?;
     let unreadable: Vec<String> = index.broken.iter().map(|(id, _)| id.clone()).collect();
     let (total, warnings) = (index.stored.len(), index.warnings());
+    let mut open_in = BTreeSet::new();
     let mut incidents: Vec<IncidentSummary> = index
         .incidents()
         .filter(|one| args.sev.is_empty() || args.sev.contains(&one.severity))
-        .filter(|one| args.all || (one.phase.is_open() && one.environment == environment))
+        .filter(|one| {
+            if one.phase.is_open() && one.environment != environment && !args.all {
+                open_in.insert(one.environment.clone());
+            }
+            args.all || (one.phase.is_open() && one.environment == environment)
+        })
         .map(|one| IncidentSummary::of(cx, one))
         .collect::<Result<_>>()?;
     // What is open comes first, the worst before all; what is over, the latest first.
@@ -64,7 +74,7 @@ pub(super) fn run(args: &ListArgs, cx: &Context) -> Result<Exit> {
             .cmp(&over(b))
             .then_with(|| if over(a) { b.id.cmp(&a.id) } else { (a.severity, &a.id).cmp(&(b.severity, &b.id)) })
     });
-    let report = IncidentList { others: total - incidents.len(), incidents, unreadable };
+    let report = IncidentList { others: total - incidents.len(), open_in, incidents, unreadable };
     let open = report.incidents.iter().filter(|shown| shown.incident.phase.is_open());
     let meta = Meta {
         outcome: if warnings.is_empty() { Outcome::Success } else { Outcome::Partial },
@@ -83,6 +93,7 @@ impl IncidentList {
                 let id = &first.incident.id;
                 Recommendation::new("next", format!("liveops incident show {id}"))
             }
+            None if !self.open_in.is_empty() => Recommendation::new("those too", "liveops incident list --all"),
             None => Recommendation::new("when something is wrong", "liveops incident open --sev p2"),
         }
     }
@@ -109,7 +120,13 @@ impl Report for IncidentList {
             ]));
         }
         if self.incidents.is_empty() && self.unreadable.is_empty() {
-            blocks.push(Block::text("no incident is open"));
+            let place = if self.open_in.is_empty() { "" } else { " here" };
+            blocks.push(Block::text(format!("no incident is open{place}")));
+        }
+        if !self.open_in.is_empty() {
+            let names: Vec<String> = self.open_in.iter().map(|name| format!("`{name}`")).collect();
+            let text = format!("something is open in {}", names.join(", "));
+            blocks.push(Block::Line(vec![span(text, Tone::Warn)]));
         }
         if self.others > 0 {
             let text = match self.others {

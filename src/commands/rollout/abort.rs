@@ -27,7 +27,7 @@ pub(crate) struct AbortArgs {
 }
 
 pub(super) async fn run(args: AbortArgs, cx: &Context) -> Result<Exit> {
-    cx.throw_kill_switch();
+    cx.throw_kill_switch("");
     let scope = Scope::open(cx, args.which.service()).await?;
     roll_back(cx, &scope, ("rollout.abort", abort_reason(cx, args.reason.as_deref())), false).await
 }

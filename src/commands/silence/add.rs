@@ -209,6 +209,9 @@ async fn look(cx: &Context, client: &Alertmanager<'_>, draft: &Draft) -> Result<
         preview.warnings.push(format!("that is everything that fires now: {}", count(firing, "alert")));
     }
     preview.notes.extend(twin(cx, draft, &silences?));
+    if preview.alerts.is_empty() {
+        preview.warnings.extend(unknown_labels(draft, &all));
+    }
     let names: Option<Vec<String>> = rules.ok().map(|rules| {
         let made = rules.into_iter().filter(|rule| rule.alerting.is_some());
         made.map(|rule| rule.name).chain(all.into_iter().map(|alert| alert.name)).collect()
@@ -243,6 +246,25 @@ fn misspelt(draft: &Draft, names: &[String]) -> Option<String> {
         Some(near) => format!("no rule and no alert is called `{name}`; did you mean `{near}`?"),
         None => format!("no rule and no alert is called `{name}`"),
     })
+}
+
+/// Labels, and values of them, that no alert has now: with what comes near.
+fn unknown_labels(draft: &Draft, alerts: &[Alert]) -> Vec<String> {
+    let others = draft.matchers.iter().filter(|one| !alerts.is_empty() && one.name != "alertname");
+    let warning = |matcher: &Matcher| {
+        let values: Vec<&str> =
+            alerts.iter().filter_map(|one| one.labels.get(&matcher.name)).map(String::as_str).collect();
+        if values.is_empty() {
+            let labels = alerts.iter().flat_map(|one| one.labels.keys()).map(String::as_str);
+            let near =
+                nearest(&matcher.name, labels).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+            return Some(format!("no alert has the label `{}` now{near}", matcher.name));
+        }
+        let value = matcher.exact().filter(|value| !values.contains(value))?;
+        let near = nearest(value, values.iter().copied())?;
+        Some(format!("no alert has {}=`{value}` now; did you mean `{near}`?", matcher.name))
+    };
+    others.filter_map(warning).collect()
 }
 
 /// Each name once, in order.
@@ -303,16 +325,29 @@ impl Preview {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_name_that_nobody_knows_is_pointed_out() {
-        let draft = |text: &str| Draft {
+    fn draft(text: &str) -> Draft {
+        Draft {
             matchers: vec![Matcher::parse(text).expect("valid")],
             starts_at: DateTime::default(),
             ends_at: DateTime::default(),
             created_by: String::new(),
             comment: String::new(),
             other: serde_json::Map::new(),
-        };
+        }
+    }
+
+    #[test]
+    fn a_label_that_no_alert_has_is_pointed_out() {
+        let alert = Alert { labels: [("region".to_owned(), "eu-3".to_owned())].into(), ..Alert::default() };
+        let warned = |text: &str| unknown_labels(&draft(text), std::slice::from_ref(&alert)).pop().unwrap_or_default();
+        assert_eq!(warned("regoin=eu-3"), "no alert has the label `regoin` now; did you mean `region`?");
+        assert_eq!(warned("region=eu-4"), "no alert has region=`eu-4` now; did you mean `eu-3`?");
+        assert_eq!(warned("region=eu-3"), "");
+        assert_eq!(warned("region=asia"), "", "another place may fire later");
+    }
+
+    #[test]
+    fn a_name_that_nobody_knows_is_pointed_out() {
         let names = ["GameServerDown".to_owned()];
         assert!(
             misspelt(&draft("GameSeverDown"), &names)

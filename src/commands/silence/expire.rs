@@ -46,7 +46,7 @@ struct Expired {
 }
 
 pub(super) async fn run(args: ExpireArgs, cx: &Context) -> Result<Exit> {
-    cx.throw_kill_switch();
+    cx.throw_kill_switch("--alertmanager");
     let client = alertmanager(cx)?;
     let silence = client.silence(&args.id).await?;
     let (id, draft) = (silence.id, silence.draft);

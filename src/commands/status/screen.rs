@@ -138,9 +138,7 @@ fn services(report: &StatusReport, view: &View) -> Vec<Block> {
     let shown = |service: &&ServiceReading| few || service.state != ServiceState::Healthy;
     let mut table = Table::new(["", "", "", "", ""]).right(&[3]).indent(2).fixed(&[0, 1, 2, 3]);
     let mut listed: Vec<&ServiceReading> = services.iter().filter(shown).collect();
-    if !few {
-        listed.sort_by_key(|service| Reverse(Level::from(service.state)));
-    }
+    listed.sort_by_key(|service| Reverse(Level::from(service.state)));
     let more = listed.len().saturating_sub(AILING);
     for service in listed.into_iter().take(AILING) {
         let tone = tone::service(service.state);

@@ -53,7 +53,6 @@ pub(crate) enum Kind {
     Changes,
     Rollouts,
     Flags,
-    Objectives,
     Sources,
     /// What is as it should be; folded into one line until it is opened.
     Normal,
@@ -67,7 +66,6 @@ impl Kind {
             Self::Changes => "Changed in the last hour",
             Self::Rollouts => "Rollouts and ramps",
             Self::Flags => "Flags",
-            Self::Objectives => "SLOs",
             Self::Sources => "Sources",
             Self::Normal => "Normal",
         }
@@ -81,14 +79,13 @@ impl Kind {
             Self::Changes => "changes --since 1h",
             Self::Rollouts => "rollout status",
             Self::Flags => "flag list",
-            Self::Objectives => "slo status",
             Self::Sources => "doctor",
         }
     }
 
     /// Does it stand in the second column, where there is room for two?
     pub(crate) fn is_aside(self) -> bool {
-        matches!(self, Self::Changes | Self::Rollouts | Self::Flags | Self::Objectives | Self::Sources)
+        matches!(self, Self::Changes | Self::Rollouts | Self::Flags | Self::Sources)
     }
 }
 
@@ -145,6 +142,8 @@ pub(crate) enum Subject {
     Incident(String),
     Service(String),
     Kpi(String),
+    /// Several, of which nothing is known.
+    Kpis,
     Alert(String),
     Target(String),
     /// The id, where liveops made it and can take it back.
@@ -172,6 +171,7 @@ impl Subject {
             Self::Kpi(name) => {
                 vec![format!("query --kpi {} --plot --changes", word(name))]
             }
+            Self::Kpis => one("status".into()),
             Self::Alert(name) => one(format!("alerts explain {}", word(name))),
             Self::Target(_) | Self::Source(_) => one("doctor".into()),
             Self::Change(Some(id)) => one(format!("audit show {}", word(id))),

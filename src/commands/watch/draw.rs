@@ -124,12 +124,20 @@ fn frame(app: &App, board: &Board, look: Look) -> Vec<Span<'static>> {
     let mut spans = vec![
         look.toned(format!("  {}  ", escape(&board.place)), Tone::Plain),
         // To the minute: a screen on which nothing changes sends nothing.
-        look.toned(board.at.format(if app.is_back() { "%Y-%m-%d %H:%M:%SZ" } else { "%H:%MZ" }).to_string(), Tone::Dim),
+        look.toned(
+            board.at.format(if app.then().is_some() { "%Y-%m-%d %H:%M:%SZ" } else { "%H:%MZ" }).to_string(),
+            Tone::Dim,
+        ),
     ];
-    if app.is_back() {
+    if app.replaying {
+        let (nth, all) = app.place();
+        spans.push(look.toned(format!("  REPLAY, look {nth} of {all} ([ ] move, t: go to)"), Tone::Warn));
+    } else if app.is_back() {
         spans.push(look.toned("  EARLIER ([ ] move, Esc: now)", Tone::Warn));
     }
-    for (on, text) in [(app.paused, "  PAUSED (space)"), (app.read_only, "  read-only")] {
+    for (on, text) in
+        [(app.paused && !app.replaying, "  PAUSED (space)"), (app.read_only && !app.replaying, "  read-only")]
+    {
         if on {
             spans.push(look.toned(text, Tone::Warn));
         }
@@ -172,11 +180,13 @@ fn pane(app: &App, pane: usize, area: Rect, buffer: &mut Buffer, look: Look, lin
     let top = if chosen < room.saturating_sub(1) { 0 } else { chosen + 2 - room.min(chosen + 2) };
     let hidden = rows.len().saturating_sub(top + room);
     for (row, (at, line)) in (0u16..).zip(rows.iter().enumerate().skip(top).take(room)) {
-        let more = hidden > 0 && usize::from(row) + 1 == room;
+        let beyond = |n: usize, place: &str| {
+            let text = format!("  {} {} {place}", look.pick("…", "..."), count(n + 1, "more line"));
+            Line::from(look.toned(text, Tone::Dim))
+        };
         let drawn = match line {
-            _ if more => Line::from(
-                look.toned(format!("  {} {} below", look.pick("…", "..."), count(hidden + 1, "more line")), Tone::Dim),
-            ),
+            _ if top > 0 && row == 0 => beyond(top, "above"),
+            _ if hidden > 0 && usize::from(row) + 1 == room => beyond(hidden, "below"),
             Row::Title(section) => title(section, area.width, look),
             Row::Item(item) => {
                 links.extend(link(item, area, row));
@@ -232,7 +242,9 @@ fn item(item: &Item, width: usize, look: Look) -> Line<'static> {
     if let (true, Some(last)) = (over > 0 && item.subject.ends_with_error(), spans.last_mut()) {
         let kept: String = last.content.chars().skip(over + 1).collect();
         if !kept.is_empty() {
-            last.content = format!("{}{kept}", look.pick("…", ">")).into();
+            // No word is broken.
+            let kept = kept.split_once(' ').map_or(kept.as_str(), |(_, words)| words);
+            last.content = format!("{} {kept}", look.pick("…", ">")).into();
         }
     }
     if let Some(name) = spans.get_mut(INDENT - 1).filter(|_| item.link.is_some()) {
@@ -256,10 +268,11 @@ fn is_address(url: &str) -> bool {
 
 fn opened(detail: &Detail, area: Rect, buffer: &mut Buffer, look: Look, links: &mut Vec<Link>) {
     let commands: Vec<String> = detail.commands.iter().map(|words| format!("liveops {words}")).collect();
-    let mut title = vec![look.toned(commands.join("; "), Tone::Command)];
+    let mut title = Vec::new();
     if let Some(at) = detail.not_of {
-        title.push(look.toned(format!("  NOW, not {}", at.format("%H:%M:%SZ")), Tone::Warn));
+        title.push(look.toned(format!("NOW, not {}  ", at.format("%H:%M:%SZ")), Tone::Warn));
     }
+    title.push(look.toned(commands.join("; "), Tone::Command));
     let title = Line::from(title);
     put(buffer, area, 0, 0, &title, area.width, look);
     if detail.loading {
@@ -307,6 +320,18 @@ fn foot(app: &App, seen: usize, area: Rect, buffer: &mut Buffer, look: Look) -> 
             Purpose::Record => "record to file: ",
             Purpose::Time => "go to (03:12, -2h, 2026-01-15 10:30): ",
         };
+        if let Some(message) = &app.message {
+            // What may follow: above the line that is typed.
+            let lines =
+                wrapped(Line::from(look.toned(escape(message).into_owned(), Tone::Warn)), usize::from(area.width));
+            let first = row.saturating_sub(u16::try_from(lines.len()).unwrap_or(row));
+            for (at, line) in (first..row).zip(&lines) {
+                let whole = Rect { y: area.y + at, height: 1, ..area };
+                buffer.set_style(whole, Style::reset());
+                buffer.set_string(area.x, area.y + at, " ".repeat(usize::from(area.width)), Style::default());
+                put(buffer, area, at, 0, line, area.width, look);
+            }
+        }
         let room = usize::from(area.width).saturating_sub(label.len() + 1);
         let hidden = input.visual_scroll(room);
         let shown: String = input.value().chars().skip(hidden).collect();
@@ -328,7 +353,7 @@ fn foot(app: &App, seen: usize, area: Rect, buffer: &mut Buffer, look: Look) -> 
         (None, Mode::Help) => Line::from(look.toned("Esc back", Tone::Dim)),
         (None, Mode::Lists) => {
             let undo = if app.read_only { "" } else { "u undo  " };
-            let proposes = app.board().is_some_and(|board| board.next.is_some()) && !app.is_back();
+            let proposes = app.board().is_some_and(|board| board.next.is_some()) && app.then().is_none();
             let next = if proposes && area.width >= ALL_KEYS { ". next  " } else { "" };
             Line::from(look.toned(format!("Enter open  {next}/ filter  : command  {undo}? keys  q quit"), Tone::Dim))
         }

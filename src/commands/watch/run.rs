@@ -11,6 +11,7 @@ use crossterm::event::{Event, EventStream, KeyEventKind};
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use liveops_domain::error::{Error, Exit, Result};
+use liveops_domain::text::shell::words as words_of;
 use liveops_engine::files::recording::Recording;
 use liveops_engine::query::window::time;
 use liveops_engine::session::cache;
@@ -26,6 +27,7 @@ use crate::commands::watch::state::{Action, App, Detail, Mode};
 use crate::commands::watch::terminal::{Links, Screen, Taken, copy, dimensions, failed};
 use crate::commands::watch::{ansi, completion};
 use crate::context::Context;
+use crate::output::terminal::stop;
 
 /// Where the last look of an earlier run is kept.
 const LAST: &str = "watch";
@@ -123,7 +125,8 @@ impl<'a> Watch<'a> {
                     app.say(format!("asking how it was at {}", at.format("%H:%M:%SZ")));
                     looking = Some(self.past(at));
                 }
-                Some(Action::GoTo(text)) => match time(&text, self.cx.clock.now()) {
+                Some(Action::GoTo(text)) => match time(&text, app.then().unwrap_or_else(|| self.cx.clock.now())) {
+                    Ok(at) if replaying => app.go_to(at),
                     Ok(at) => {
                         app.say(format!("asking how it was at {}", at.format("%Y-%m-%d %H:%M:%SZ")));
                         looking = Some(self.past(at));
@@ -162,6 +165,7 @@ impl<'a> Watch<'a> {
                     sources.restart();
                     self.again(&mut terminal, &mut app)?;
                 }
+                Some(Action::Run(words)) if is_watch(&words) => app.say("this is the watch; q ends it".into()),
                 Some(Action::Run(words)) => {
                     // The command reads the keys itself.
                     drop(events);
@@ -213,7 +217,7 @@ impl<'a> Watch<'a> {
         }
         self.cx.interrupts.unclaim();
         // Whatever is typed: the screen comes back.
-        let _ = crate::output::prompt::text("\nEnter returns to the screen", Some(""));
+        crate::output::prompt::wait("\nEnter returns to the screen ");
     }
 
     fn again(&self, terminal: &mut Terminal<Screen>, app: &mut App) -> Result<()> {
@@ -241,15 +245,12 @@ async fn arrived<T>(future: &mut Option<LocalBoxFuture<'_, T>>) -> T {
     }
 }
 
-/// Ctrl-Z: stops this process group, as a terminal would; the shell's `fg` goes on behind it.
-#[cfg(unix)]
-fn stop() {
-    use rustix::process::{Signal, kill_current_process_group};
-    let _ = kill_current_process_group(Signal::STOP);
+/// Would this open a screen in the screen?
+fn is_watch(words: &str) -> bool {
+    let words: Vec<String> = words_of(words);
+    let has = |word: &str| words.iter().any(|one| one == word);
+    words.first().is_some_and(|first| first == "watch") || (has("status") && has("--watch"))
 }
-
-#[cfg(not(unix))]
-fn stop() {}
 
 /// The screen cannot be taken.
 pub(crate) fn no_screen() -> Error {

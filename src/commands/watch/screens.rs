@@ -61,10 +61,6 @@ fn sample(names: &[&str]) -> Board {
             ),
             section(Kind::Flags, vec![line(Subject::Flags, Tone::Dim, "all flags", "12, 1 killed")]),
             section(
-                Kind::Objectives,
-                vec![line(Subject::Objective("api".into()), Tone::Warn, "api", "12.0 % left  burn 6.1×")],
-            ),
-            section(
                 Kind::Sources,
                 vec![line(
                     Subject::Source("KPIs".into()),

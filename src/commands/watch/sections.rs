@@ -11,11 +11,12 @@ use liveops_domain::rollout::row::RolloutRow;
 use liveops_domain::status::KpiReading;
 use liveops_domain::status::health::ServiceState;
 use liveops_domain::status::source::{SourceState, Verdict};
+use liveops_domain::text::count::count;
 use liveops_domain::text::sparkline::sparkline;
 use liveops_domain::text::time::compact;
 use liveops_engine::slo::status::SloStatus;
 use liveops_engine::status::answers::Part;
-use liveops_engine::status::judge::slo_level;
+use liveops_engine::status::judge::{KEEP_LOOKING, slo_level};
 use liveops_engine::status::past::NOT_KEPT;
 use liveops_engine::status::report::{StatusReport, reason};
 
@@ -74,6 +75,7 @@ pub(crate) fn board(report: &StatusReport, view: &View, standing: &Standing) -> 
         standing.mark(Part::Kpis, kpis(report, view)),
         standing.mark(Part::Alerts, alerts(report, view)),
         standing.mark(Part::Kpis, targets(report)),
+        standing.mark(Part::Objectives, objectives(report, view)),
     ];
     for mut item in checked.into_iter().flatten() {
         if matches!(item.tone, Tone::Bad | Tone::Warn | Tone::Unknown) {
@@ -85,7 +87,9 @@ pub(crate) fn board(report: &StatusReport, view: &View, standing: &Standing) -> 
     }
     wrong.sort_by_key(Item::rank);
     let mut sources = standing.lines();
-    sources.extend(self::sources(report));
+    for item in self::sources(report) {
+        if item.tone == Tone::Good { &mut normal } else { &mut sources }.push(item);
+    }
     // What cannot be known of another time is said, and not left out.
     sources.extend(report.at.map(|_| {
         let lines = vec![span(NOT_KEPT, Tone::Dim)];
@@ -97,7 +101,6 @@ pub(crate) fn board(report: &StatusReport, view: &View, standing: &Standing) -> 
         (Kind::Changes, changes(report)),
         (Kind::Rollouts, standing.mark(Part::Rollouts, rollouts(report))),
         (Kind::Flags, standing.mark(Part::Flags, flags(report))),
-        (Kind::Objectives, standing.mark(Part::Objectives, objectives(report, view))),
         (Kind::Sources, sources),
         (Kind::Normal, normal),
     ];
@@ -118,7 +121,8 @@ pub(crate) fn board(report: &StatusReport, view: &View, standing: &Standing) -> 
         verdict,
         headline,
         place,
-        next: report.next.iter().find_map(|step| step.command.clone()),
+        // Who watches needs no watch.
+        next: report.next.iter().find_map(|step| step.command.clone()).filter(|next| next != KEEP_LOOKING),
         sections: sections.map(|(kind, items)| Rc::new(Section { kind, stale: None, items })).collect(),
     }
 }
@@ -128,24 +132,26 @@ fn item(subject: Subject, tone: Tone, name: &str, spans: Vec<Span>) -> Item {
     Item::new(subject, tone, name, named.into_iter().chain(spans).collect())
 }
 
-/// Severity and title, who has it, and the deadline that comes next or was missed.
+/// Severity and title, the deadline that comes next or was missed, and who has it.
 fn incidents(report: &StatusReport, view: &View) -> Vec<Item> {
     let line = |shown: &liveops_engine::incident::summary::IncidentSummary| {
         let one = &shown.incident;
         let tone = incident_tone(shown);
-        let mut spans = vec![span(format!("{} {}", one.phase.word(), shown.since(view.now)), tone)];
-        match one.lead() {
-            Some(lead) => spans.push(plain(format!(", led by {lead}"))),
-            None => spans.push(span(", NOT ACKNOWLEDGED", Tone::Bad)),
-        }
+        let mut spans = Vec::new();
         if shown.unpaged().is_some() {
-            spans.push(span(", NOBODY WAS PAGED", Tone::Bad));
+            spans.push(span("NOBODY WAS PAGED  ", Tone::Bad));
         }
+        // The clock first: it is what this line is for, and its end may be cut.
         if let Some(deadline) = shown.deadlines.iter().find(|deadline| deadline.is_open()) {
-            spans.push(plain("; "));
             // Behind the mark and its indent.
-            spans.extend(deadline_line(deadline, view).into_iter().skip(2));
+            let clock = deadline_line(deadline, view).into_iter().skip(2);
+            spans.extend(clock.map(|one| span(format!("{}  ", one.text.trim_start()), one.tone)));
         }
+        match one.lead() {
+            Some(lead) => spans.push(plain(format!("led by {lead}  "))),
+            None => spans.push(span("NOT ACKNOWLEDGED  ", Tone::Bad)),
+        }
+        spans.push(span(format!("{} {}", one.phase.word(), shown.since(view.now)), tone));
         item(Subject::Incident(one.id.clone()), tone, &format!("{} {}", one.severity, one.title), spans)
     };
     report.gathered.incidents.iter().map(line).collect()
@@ -166,7 +172,30 @@ fn services(report: &StatusReport) -> Vec<Item> {
     report.gathered.readings.services.iter().map(line).collect()
 }
 
+/// As many KPIs that are unknown for one reason are one line.
+const ALIKE: usize = 3;
+
 fn kpis(report: &StatusReport, view: &View) -> Vec<Item> {
+    let why = |reading: &KpiReading| {
+        let is_unknown = reading.level == Level::Unknown && reading.value.is_none();
+        is_unknown.then(|| reading.note.as_deref().and_then(|note| report.beside_source(note)).map(str::to_owned))
+    };
+    let mut alike: Vec<(Option<String>, Vec<String>)> = Vec::new();
+    for (why, title) in
+        report.gathered.readings.kpis.iter().filter_map(|one| Some((why(one)?, one.kpi.title().into_owned())))
+    {
+        match alike.iter_mut().find(|(known, _)| *known == why) {
+            Some((_, titles)) => titles.push(title),
+            None => alike.push((why, vec![title])),
+        }
+    }
+    alike.retain(|(_, titles)| titles.len() >= ALIKE);
+    let folded = alike.iter().map(|(why, titles)| {
+        let mut spans = vec![span("unknown", Tone::Unknown)];
+        spans.extend(why.iter().map(|why| span(format!("  {why}"), Tone::Dim)));
+        spans.push(plain(format!("  {}", titles.join(", "))));
+        item(Subject::Kpis, Tone::Unknown, &count(titles.len(), "KPI"), spans)
+    });
     let line = |reading: &KpiReading| {
         let tone = tone::level(reading.level);
         let value = reading.value.map_or_else(|| "unknown".to_owned(), |value| value.show(&reading.kpi.unit));
@@ -186,12 +215,14 @@ fn kpis(report: &StatusReport, view: &View) -> Vec<Item> {
         if let Some(at) = reading.as_of {
             spans.push(span(format!("  last known {}", at.format("%H:%M:%SZ")), Tone::Unknown));
         }
-        if let Some(note) = reading.note.as_deref().and_then(|note| report.beside_source(note)) {
-            spans.push(span(format!("  {note}"), Tone::Dim));
-        }
+        let note = reading.note.as_deref().and_then(|note| report.beside_source(note)).map(str::to_owned);
+        let odd = note.into_iter().chain(reading.missing(view.now));
+        spans.extend(odd.map(|text| span(format!("  {text}"), Tone::Dim)));
         item(Subject::Kpi(reading.kpi.name.clone()), tone, &reading.kpi.title(), spans)
     };
-    report.gathered.readings.kpis.iter().map(line).collect()
+    let alone = report.gathered.readings.kpis.iter();
+    let alone = alone.filter(|one| why(one).is_none_or(|why| alike.iter().all(|(known, _)| *known != why)));
+    alone.map(line).chain(folded).collect()
 }
 
 fn alerts(report: &StatusReport, view: &View) -> Vec<Item> {
@@ -309,7 +340,7 @@ fn changes(report: &StatusReport) -> Vec<Item> {
     suspects.map(suspect).chain(others.map(line)).collect()
 }
 
-/// The error budgets, the worst first.
+/// The error budgets.
 fn objectives(report: &StatusReport, view: &View) -> Vec<Item> {
     let line = |one: &SloStatus| {
         let tone = tone::level(slo_level(one));
@@ -321,9 +352,7 @@ fn objectives(report: &StatusReport, view: &View) -> Vec<Item> {
         spans.extend((!why.is_empty()).then(|| span(format!("  {why}"), Tone::Dim)));
         item(Subject::Objective(one.slo.name.clone()), tone, &one.slo.name, spans)
     };
-    let mut lines: Vec<Item> = report.gathered.slos.iter().map(line).collect();
-    lines.sort_by_key(Item::rank);
-    lines
+    report.gathered.slos.iter().map(line).collect()
 }
 
 fn rollouts(report: &StatusReport) -> Vec<Item> {
@@ -364,7 +393,7 @@ fn flags(report: &StatusReport) -> Vec<Item> {
     });
     let counts = [(flags.killed, "killed"), (flags.changed, "changed in the last hour")];
     let counts = counts.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!(", {n} {what}"));
-    let text = format!("{}{}", flags.count, counts.collect::<String>());
+    let text = format!("{}{}", count(flags.count, "flag"), counts.collect::<String>());
     let whole = item(Subject::Flags, Tone::Dim, "all flags", vec![plain(text)]);
     let broken = flags.errors.iter().map(|error| {
         let tone = if error.breaks() { Tone::Warn } else { Tone::Dim };

@@ -1,11 +1,12 @@
 //! What the screen is in: the looks that were taken, the chosen line, what is open. Keys change it; nothing here draws,
 //! asks or waits.
 
+mod time;
+
 use std::collections::VecDeque;
 
 use chrono::{DateTime, Utc};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use liveops_engine::status::past::STEP;
 use ratatui_core::text::Line;
 use tui_input::{Input, InputRequest};
 
@@ -126,7 +127,7 @@ impl Row<'_> {
 
 impl App {
     pub(crate) fn new(read_only: bool, replaying: bool) -> Self {
-        Self { read_only, replaying, paused: replaying, ..Self::default() }
+        Self { read_only: read_only || replaying, replaying, paused: replaying, ..Self::default() }
     }
 
     /// The look that is shown.
@@ -172,17 +173,6 @@ impl App {
     /// The newest look.
     pub(crate) fn newest(&self) -> Option<&Board> {
         self.looks.back()
-    }
-
-    /// Takes a look at another time, and shows it.
-    pub(crate) fn insert(&mut self, board: Board) {
-        let at = self.looks.partition_point(|known| known.at < board.at);
-        if self.looks.get(at).is_none_or(|known| known.at != board.at) {
-            self.looks.insert(at, board);
-        }
-        self.back = Some(at).filter(|at| at + 1 < self.looks.len());
-        self.mode = Mode::Lists;
-        self.settle();
     }
 
     pub(crate) fn panes(&self) -> usize {
@@ -270,7 +260,8 @@ impl App {
         let place = if matches!(self.mode, Mode::Detail(_)) { Place::Detail } else { Place::Board };
         let pressed = key(event, place)?;
         if self.read_only && CHANGES.contains(&pressed) {
-            self.message = Some("read-only: nothing can be changed".into());
+            let why = if self.replaying { "a recording is of then" } else { "read-only" };
+            self.message = Some(format!("{why}: nothing is changed from here"));
             return None;
         }
         match pressed {
@@ -284,17 +275,17 @@ impl App {
             Key::Help => self.mode = if matches!(self.mode, Mode::Help) { Mode::Lists } else { Mode::Help },
             Key::Filter => self.ask(Purpose::Filter, self.filter.clone()),
             Key::Command => self.ask(Purpose::Command, String::new()),
-            Key::Pause => self.paused = !self.paused,
+            Key::Pause => self.paused = self.replaying || !self.paused,
             Key::Copy => return self.copied().map(Action::Copy),
             Key::Undo => return Some(Action::Run(self.undo())),
-            Key::Next if self.is_back() => {
-                self.message = Some("that was proposed then, not now; Esc shows now".into());
+            Key::Next if self.then().is_some() => {
+                self.message = Some("that was proposed then, not now".into());
             }
             Key::Next => match self.board().and_then(|board| board.next.clone()) {
-                Some(next) => return Some(Action::Run(next.trim_start_matches("liveops ").to_owned())),
+                // It may call people: it is read before it runs.
+                Some(next) => self.ask(Purpose::Command, next.trim_start_matches("liveops ").to_owned()),
                 None => self.message = Some("nothing is proposed; `:` runs any command".into()),
             },
-            Key::GoTo if self.replaying => self.message = Some("a recording has its own times: [ and ]".into()),
             Key::GoTo => self.ask(Purpose::Time, String::new()),
             Key::Acknowledge | Key::Note if self.incident().is_none() => {
                 self.message = Some("no incident is open; `:incident open` opens one".into());
@@ -345,24 +336,6 @@ impl App {
         None
     }
 
-    /// To the look before or after this one; between looks that are far apart, to how it was a step away.
-    fn travel(&mut self, later: bool) -> Option<Action> {
-        let last = self.looks.len().checked_sub(1)?;
-        let here = self.back.unwrap_or(last);
-        let there = if later { Some(here + 1).filter(|at| *at <= last) } else { here.checked_sub(1) };
-        let apart = there.map(|there| (self.looks[there].at - self.looks[here].at).abs());
-        if there.is_none() && (later || self.replaying) {
-            return None;
-        }
-        match (there, apart) {
-            (Some(there), Some(apart)) if self.replaying || apart < STEP + STEP / 2 => {
-                self.back = Some(there).filter(|at| *at < last);
-                None
-            }
-            _ => Some(Action::Past(self.looks[here].at + if later { STEP } else { -STEP })),
-        }
-    }
-
     /// The command that takes back the chosen change, or what made the chosen line wrong; the newest change, where it is
     /// about none.
     fn undo(&self) -> String {
@@ -392,7 +365,9 @@ impl App {
 
     fn open(&mut self) -> Option<Action> {
         match self.rows(self.focus).get(self.chosen[self.focus]) {
-            Some(Row::Folded(_)) => {
+            Some(&Row::Folded(n)) => {
+                // As many of them as fit between head and foot are in sight, from the first on.
+                self.chosen[self.focus] += n.saturating_sub(1).min(usize::from(self.size.1).saturating_sub(9));
                 self.unfolded = true;
                 self.settle();
                 None
@@ -406,11 +381,6 @@ impl App {
             }
             _ => None,
         }
-    }
-
-    /// The time that is looked at, where it is not now.
-    pub(crate) fn then(&self) -> Option<DateTime<Utc>> {
-        self.back.and_then(|at| self.looks.get(at)).map(|board| board.at)
     }
 
     /// The command that shows what is in front of the person.

@@ -71,6 +71,9 @@ pub fn spent(components: &[Component], tallies: &Tallies) -> Result<f64, String>
 /// Why a share is not known of a stretch without events.
 const NO_TRAFFIC: &str = "no traffic";
 
+/// Why a window is not known whose begin nobody saw: what is counted now has nothing to be compared with.
+pub const NO_EARLIER: &str = "no reading that old, and no Prometheus";
+
 /// Everything that was read of one objective.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
@@ -156,7 +159,7 @@ pub fn judge(slo: &Slo, reading: &Reading, now: DateTime<Utc>) -> Budget {
     });
     let alerting = alerting(slo, reading, &burn);
     let exhausts = exhausts(slo, &remaining, &burn, now, whole);
-    let (level, reason) = level(reading, &remaining, &burn, &alerting);
+    let (level, reason) = level(reading, &remaining, &burn, &pairs(slo.window.nominal()), &alerting);
     Budget {
         counts: adjusted.map(|all| {
             all.iter().fold(Tally { bad: 0.0, total: 0.0 }, |sum, one| Tally {
@@ -268,7 +271,13 @@ impl BudgetCount {
 }
 
 /// Unknown hides anything but what is known to be critical.
-fn level(reading: &Reading, remaining: &Figure, burn: &[Figure], alerting: &[Pair]) -> (Level, Option<String>) {
+fn level(
+    reading: &Reading,
+    remaining: &Figure,
+    burn: &[Figure],
+    pairs: &[Pair],
+    alerting: &[Pair],
+) -> (Level, Option<String>) {
     let fast = |pair: &Pair| {
         let burn = of(burn, pair.long).unwrap_or_default();
         format!("burns {} the budget over {} (more than {})", times(burn), to_promql(pair.long), pair.factor)
@@ -286,9 +295,20 @@ fn level(reading: &Reading, remaining: &Figure, burn: &[Figure], alerting: &[Pai
     if let Err(why) = remaining {
         return (Level::Unknown, Some(why.clone()));
     }
-    // A window without traffic burns nothing; one without series is not known.
+    // A window without traffic burns nothing; one without series is not known. Where only the look to compare with is
+    // missing, no pair alerts whose other window is known to burn slowly.
+    let spared = |window: Duration| {
+        let mut with = pairs.iter().filter(|pair| pair.long == window || pair.short == window).peekable();
+        with.peek().is_some()
+            && with.all(|pair| {
+                let other = if pair.long == window { pair.short } else { pair.long };
+                of(burn, other).is_some_and(|burn| burn <= pair.factor.get())
+            })
+    };
     let gap = WINDOWS.iter().zip(burn).find_map(|(window, burn)| {
-        burn.as_ref().err().filter(|why| *why != NO_TRAFFIC).map(|why| format!("{} over {}", why, to_promql(*window)))
+        let why = burn.as_ref().err().filter(|why| *why != NO_TRAFFIC)?;
+        let harmless = *why == NO_EARLIER && spared(*window);
+        (!harmless).then(|| format!("burn over {} is unknown: {why}", to_promql(*window)))
     });
     if let Some(why) = gap {
         return (Level::Unknown, Some(why));
@@ -407,6 +427,21 @@ mod tests {
             assert!(Tally { bad, total }.check().is_err(), "{bad} of {total}");
         }
         assert!(Tally { bad: 10.05, total: 10.0 }.check().is_ok());
+    }
+
+    #[test]
+    fn a_window_without_an_earlier_look_matters_only_where_its_pair_may_alert() {
+        let slo = sample::slo("99.9%", "30d");
+        let missing = |burns: [f64; 7], window: usize| {
+            let mut one = reading(burns, 0.2);
+            one.windows[window] = Err(NO_EARLIER.into());
+            judge(&slo, &one, now())
+        };
+        // Five minutes belong to the pair with an hour, which burns slowly.
+        assert_eq!(missing([0.5; 7], 0).level, Level::Ok);
+        let unknown = missing([20.0, 0.5, 20.0, 0.5, 0.5, 0.5, 0.5], 0);
+        assert_eq!(unknown.level, Level::Unknown);
+        assert_eq!(unknown.reason.as_deref(), Some("burn over 5m is unknown: no reading that old, and no Prometheus"));
     }
 
     #[test]

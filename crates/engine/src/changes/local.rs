@@ -52,8 +52,13 @@ fn change_of(record: ChangeRecord) -> Change {
     }
 }
 
-/// Incidents of this environment: opened, mitigated, resolved.
-pub fn incidents(cx: &Session, since: DateTime<Utc>) -> Result<Vec<Change>> {
+/// Where it was, if that is not here.
+fn elsewhere(environment: &str, here: &str) -> String {
+    if environment == here { String::new() } else { format!(" (in {environment})") }
+}
+
+/// Incidents of this environment, or of all of the project: opened, mitigated, resolved.
+pub fn incidents(cx: &Session, since: DateTime<Utc>, everywhere: bool) -> Result<Vec<Change>> {
     let environment = cx.environment()?;
     let store = crate::session::store(cx)?;
     // Ids begin with the day of the opening; one that lasted longer than a month is no news.
@@ -65,13 +70,14 @@ pub fn incidents(cx: &Session, since: DateTime<Utc>) -> Result<Vec<Change>> {
             continue;
         };
         let one = summary.incident;
-        if one.environment != environment {
+        if one.environment != environment && !everywhere {
             continue;
         }
+        let place = elsewhere(&one.environment, environment);
         let moments = [("opened", &one.detected), ("mitigated", &one.mitigated), ("resolved", &one.resolved)];
         for (word, moment) in moments {
             if let Some(at) = moment.at() {
-                let what = format!("{} {id} {word}: {}", one.severity, one.title);
+                let what = format!("{} {id} {word}: {}{place}", one.severity, one.title);
                 changes.push(Change {
                     service: one.service.clone(),
                     by: (word == "opened").then(|| one.opened_by.clone()),
@@ -84,7 +90,7 @@ pub fn incidents(cx: &Session, since: DateTime<Utc>) -> Result<Vec<Change>> {
 }
 
 /// What `changes record` wrote.
-pub fn deployments(cx: &Session, since: DateTime<Utc>) -> Result<Vec<Change>> {
+pub fn deployments(cx: &Session, since: DateTime<Utc>, everywhere: bool) -> Result<Vec<Change>> {
     let environment = cx.environment()?;
     let journal = journal(cx)?;
     if !journal.path().exists() {
@@ -98,12 +104,17 @@ pub fn deployments(cx: &Session, since: DateTime<Utc>) -> Result<Vec<Change>> {
     let mut changes = Vec::new();
     journal.newest_first(since, |event| {
         let entry = (event.kind.as_ref() == RECORDED).then(|| event.data.read::<Entry>()).flatten();
-        let entry = entry.filter(|entry| entry.environment == environment);
+        let entry = entry.filter(|entry| everywhere || entry.environment == environment);
         changes.extend(entry.map(|entry| Change {
             service: entry.service.clone(),
             by: Some(event.by.as_ref().to_owned()),
             reference: entry.version.clone(),
-            ..Change::new(entry.occurred_at, entry.kind.kind(), "deployments", entry.words())
+            ..Change::new(
+                entry.occurred_at,
+                entry.kind.kind(),
+                "deployments",
+                entry.words() + &elsewhere(&entry.environment, environment),
+            )
         }));
     })?;
     Ok(changes)

@@ -38,8 +38,8 @@ pub async fn gather(cx: &Session, since: DateTime<Utc>, everywhere: bool) -> Res
     );
     let files = [
         source("audit", async { local::audit(cx, since, everywhere) }).await,
-        source("incidents", async { local::incidents(cx, since) }).await,
-        source("deployments", async { local::deployments(cx, since) }).await,
+        source("incidents", async { local::incidents(cx, since, everywhere) }).await,
+        source("deployments", async { local::deployments(cx, since, everywhere) }).await,
     ];
     let mut changes = Vec::new();
     let mut sources = Vec::new();

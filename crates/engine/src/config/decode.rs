@@ -184,8 +184,12 @@ fn kind(value: &Value) -> &'static str {
 
 /// The name of an environment or a region: it is typed, shown in questions, and a part of file names.
 pub fn is_place_name(name: &str) -> bool {
-    argument(name).is_ok() && !name.starts_with('.') && !name.contains(['/', ',', '\\'])
+    let is_fit = |letter: char| letter.is_alphanumeric() || ['-', '_', '.'].contains(&letter);
+    !name.is_empty() && !name.starts_with(['-', '.']) && name.chars().all(is_fit)
 }
+
+/// What [`is_place_name`] asks for.
+pub const PLACE_NAMES: &str = "a name has letters, digits, `-`, `_` and `.`, and begins with neither `-` nor `.`";
 
 /// A name that becomes an argument of `kubectl`: it cannot begin with `-`, so it can never be taken for an option.
 pub fn argument(text: &str) -> Result<String, String> {

@@ -5,9 +5,11 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use crate::config::DEMO_FOLDER;
 use crate::config::environment::{Dirs, home, users};
 use crate::config::node::{Key, Layer, Node, Origin, Value};
 use crate::config::yaml::{Document, MAX_BYTES, parse};
+use crate::files::cache::Cache;
 use liveops_domain::error::{Error, Problem, Result};
 
 /// The project file's name.
@@ -44,6 +46,10 @@ pub struct Layers {
     pub quick: Quick,
     /// What is wrong with files that could be read nevertheless.
     pub problems: Vec<Problem>,
+    /// Files that cannot be read, and what a kill switch takes in their place.
+    pub replaced: Vec<Problem>,
+    /// Each file with its text.
+    pub texts: Vec<(PathBuf, String)>,
 }
 
 /// Looks for `liveops.yaml` in the working directory and above it.
@@ -53,9 +59,12 @@ pub fn discover(work: &Path) -> Option<PathBuf> {
 
 /// Reads user file and project file and lays them over each other.
 ///
+/// In place of a file that cannot be parsed a kill switch takes what it was when it was last without an error; where the
+/// address is typed, it does without.
+///
 /// # Errors
 /// A file that was named but is not there; syntax problems of all files at once.
-pub fn load(dirs: &Dirs, named: Option<&Path>, quick: Quick) -> Result<Layers> {
+pub fn load(dirs: &Dirs, named: Option<&Path>, quick: Quick, for_kill_switch: bool) -> Result<Layers> {
     let project = match named {
         Some(path) => Some(existing(dirs.work.join(path), path)?),
         None => discover(&dirs.work).map(|path| ours(path, dirs)).transpose()?,
@@ -68,18 +77,42 @@ pub fn load(dirs: &Dirs, named: Option<&Path>, quick: Quick) -> Result<Layers> {
         user: user.clone(),
         quick,
         problems: Vec::new(),
+        replaced: Vec::new(),
+        texts: Vec::new(),
     };
     let mut broken = Vec::new();
     let files = [(user, Layer::User as fn(String) -> Layer), (project, Layer::Project)];
     for (path, layer) in files {
         let Some(path) = path else { continue };
-        match read(&path, layer(show(&path, dirs)))? {
-            Ok(document) => {
-                layers.problems.extend(document.problems);
-                layers.root.merge(document.root);
+        let text = read(&path)?;
+        let layer = Rc::new(layer(show(&path, dirs)));
+        let document = match parsed(&text, &layer) {
+            Ok(document) => document,
+            Err(mut problem) if for_kill_switch => {
+                let good = kept(dirs, &path).load::<String>(FILE_NAME).and_then(|text| parsed(&text, &layer).ok());
+                let instead = match &good {
+                    Some(_) => "the file serves as it was when it last had no error",
+                    None if layers.quick.redis.is_some() || layers.quick.alertmanager.is_some() => {
+                        "the file is left out, since the address is typed"
+                    }
+                    None => {
+                        broken.push(problem);
+                        continue;
+                    }
+                };
+                problem.message = format!("{}; {instead}", problem.message);
+                layers.replaced.push(problem);
+                let Some(good) = good else { continue };
+                good
             }
-            Err(problem) => broken.push(problem),
-        }
+            Err(problem) => {
+                broken.push(problem);
+                continue;
+            }
+        };
+        layers.problems.extend(document.problems);
+        layers.root.merge(document.root);
+        layers.texts.push((path, text));
     }
     if broken.is_empty() {
         Ok(layers)
@@ -147,27 +180,49 @@ fn existing(path: PathBuf, named: &Path) -> Result<PathBuf> {
     ))
 }
 
-fn read(path: &Path, layer: Layer) -> Result<Result<Document, Problem>> {
+/// Where the text of a file is kept that had no error.
+fn kept(dirs: &Dirs, path: &Path) -> Cache {
+    Cache::new(&dirs.cache, &["configuration", &path.display().to_string()])
+}
+
+fn read(path: &Path) -> Result<String> {
     let mut text = String::new();
     fs::File::open(path)
         // One byte more than it may have, so that it is found to have too many.
         .and_then(|file| file.take(MAX_BYTES as u64 + 1).read_to_string(&mut text))
         .map_err(|source| Error::Io { action: "read", path: path.to_owned(), source })?;
-    let layer = Rc::new(layer);
-    Ok(parse(&text, &layer).and_then(|document| {
-        if matches!(document.root.value, Value::Map(_) | Value::Null) {
-            return Ok(document);
-        }
-        Err(Problem {
-            source: layer.name().to_owned(),
-            line: document.root.origin.line,
-            key: String::new(),
-            message: "the file must be a mapping of keys, such as `version: 1`".into(),
-        })
-    }))
+    Ok(text)
+}
+
+fn parsed(text: &str, layer: &Rc<Layer>) -> Result<Document, Problem> {
+    let document = parse(text, layer)?;
+    if matches!(document.root.value, Value::Map(_) | Value::Null) {
+        return Ok(document);
+    }
+    Err(Problem {
+        source: layer.name().to_owned(),
+        line: document.root.origin.line,
+        key: String::new(),
+        message: "the file must be a mapping of keys, such as `version: 1`".into(),
+    })
 }
 
 impl Layers {
+    /// Keeps the files as they are: nothing in them is wrong.
+    pub fn keep(&self, dirs: &Dirs) {
+        let is_demo = |path: &Path| {
+            path.parent()
+                .and_then(Path::file_name)
+                .is_some_and(|folder| folder.to_string_lossy().starts_with(DEMO_FOLDER))
+        };
+        for (path, text) in self.texts.iter().filter(|(path, _)| path.is_file() && !is_demo(path)) {
+            let cache = kept(dirs, path);
+            if cache.load::<String>(FILE_NAME).as_ref() != Some(text) {
+                cache.save(FILE_NAME, text);
+            }
+        }
+    }
+
     /// A command line that reads the same file: `config trust` becomes `liveops --config x.yaml config trust`.
     pub fn command(&self, verb: &str) -> String {
         match &self.named {

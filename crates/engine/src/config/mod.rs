@@ -112,7 +112,7 @@ impl Config {
         quick: Quick,
         for_kill_switch: bool,
     ) -> Result<Self> {
-        let mut layers = layers::load(dirs, named, quick)?;
+        let mut layers = layers::load(dirs, named, quick, for_kill_switch)?;
         let environment = choose(&layers.root, environment)?;
         if let Some(region) = region
             && !regions::overlay(&mut layers.root, &environment, region)
@@ -127,12 +127,15 @@ impl Config {
         let mut problems = Problems { errors: layers.problems.clone(), ..Problems::default() };
         let settings = schema::decode(&root, &environment, &mut problems);
         problems.sort();
-        let mut passed_over = Vec::new();
+        let mut passed_over = layers.replaced.clone();
         if for_kill_switch {
-            passed_over = problems.errors.extract_if(.., |problem| is_spare(&problem.key)).collect();
+            passed_over.extend(problems.errors.extract_if(.., |problem| is_spare(&problem.key)));
         }
         if !problems.errors.is_empty() {
             return Err(Error::Config { problems: problems.errors });
+        }
+        if passed_over.is_empty() {
+            layers.keep(dirs);
         }
         let trust = Trust::load(&dirs.state);
         Ok(Self {
@@ -433,10 +436,7 @@ fn choose(root: &Node, asked: Option<&str>) -> Result<String> {
     let names = schema::environments(root);
     if let Some(name) = asked {
         if names.is_empty() && !decode::is_place_name(name) {
-            return Err(Error::usage(
-                format!("`{name}` cannot be the name of an environment"),
-                "name it with letters, digits, `-`, `_` and `.`",
-            ));
+            return Err(Error::usage(format!("`{name}` cannot be the name of an environment"), decode::PLACE_NAMES));
         }
         return match names.is_empty() || names.iter().any(|known| known == name) {
             true => Ok(name.to_owned()),

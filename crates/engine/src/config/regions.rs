@@ -1,7 +1,7 @@
 //! `environments.<env>.regions`: places that one version is rolled out to one after the other. A region says what is
 //! other there than in the rest of its environment: cluster, Prometheus, Alertmanager, members of services.
 
-use crate::config::decode::{Problems, Section, is_place_name};
+use crate::config::decode::{PLACE_NAMES, Problems, Section, is_place_name};
 use crate::config::node::{Node, Value};
 
 /// What a region may say; the rest is the same in the whole environment.
@@ -18,8 +18,7 @@ pub fn decode(section: &mut Section<'_>, problems: &mut Problems) -> Vec<String>
         if is_place_name(name) {
             names.push(name.to_owned());
         } else {
-            let message = "a region's name has letters, digits, `-` and `_`";
-            problems.error(&node.origin, &path, message);
+            problems.error(&node.origin, &path, PLACE_NAMES);
         }
         let mut region = Section::open(node, path, problems);
         for member in MEMBERS {
@@ -110,7 +109,7 @@ services:
                 "environments:\n  prod:\n    regions:\n      us: { promtheus: { url: x } }\n",
                 "liveops.yaml:4: `environments.prod.regions.us.promtheus`: unknown key; did you mean `prometheus`?",
             ),
-            ("environments:\n  prod:\n    regions:\n      a/b: {}\n", "a region's name has letters"),
+            ("environments:\n  prod:\n    regions:\n      a/b: {}\n", "a name has letters"),
             ("environments:\n  prod:\n    regions: [ eu ]\n", "must be a mapping"),
         ] {
             let mut problems = Problems::default();

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::config::backups::{BackupItem, BackupSource};
-use crate::config::decode::{Problems, Section, argument, is_place_name};
+use crate::config::decode::{PLACE_NAMES, Problems, Section, argument, is_place_name};
 use crate::config::documents::Documents;
 use crate::config::endpoint::{HTTP, Member};
 use crate::config::incidents::IncidentSettings;
@@ -215,8 +215,7 @@ pub fn decode(root: &Node, environment: &str, problems: &mut Problems) -> Settin
     let empty = Node { value: Value::Null, origin: root.origin.clone() };
     let found = top.entries("environments", problems);
     for (name, node) in found.iter().filter(|(name, _)| !is_place_name(name)) {
-        let message = "an environment's name has no blank, comma, slash or control character, and begins with neither `-` nor `.`";
-        problems.error(&node.origin, &format!("environments.{name}"), message);
+        problems.error(&node.origin, &format!("environments.{name}"), PLACE_NAMES);
     }
     let node = found.iter().find(|(name, _)| *name == environment).map_or(&empty, |(_, node)| *node);
     let overrides = decode_environment(node, &mut settings, problems);

@@ -49,7 +49,7 @@ pub fn may_write(path: &Path, force: bool, cx: &Session) -> Result<()> {
 /// # Errors
 /// `Io`.
 pub fn trust(path: &Path, cx: &Session) -> Result<()> {
-    let layers = layers::load(&cx.dirs, Some(path), Quick::default())?;
+    let layers = layers::load(&cx.dirs, Some(path), Quick::default(), false)?;
     let wishes = wishes_of(&layers)?;
     if wishes.is_empty() {
         return Ok(());
@@ -71,6 +71,8 @@ pub fn check(text: &str) -> Result<()> {
         user: None,
         quick: Quick::default(),
         problems: document.problems,
+        replaced: Vec::new(),
+        texts: Vec::new(),
     });
     if problems.errors.is_empty() { Ok(()) } else { Err(Error::Config { problems: problems.errors }) }
 }

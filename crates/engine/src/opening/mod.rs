@@ -50,7 +50,7 @@ pub async fn open(cx: &Session, opened: Opened, warnings: Vec<String>) -> Result
         Err(error @ Error::Io { .. }) => return tell_unkept(cx, opened, &error, warnings, &confirmed).await,
         Err(error) => return Err(error),
     };
-    cx.voice.note(&format!("{id} is open and in the journal; looking, and telling the people"));
+    cx.voice.note(&format!("{id} is open and in the journal; evidence is collected, and people are paged"));
     let text = match &opened.alert {
         Some(alert) if !opened.title.contains(alert.as_str()) => format!("{} (alert {alert})", opened.title),
         _ => opened.title.clone(),

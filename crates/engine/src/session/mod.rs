@@ -105,7 +105,8 @@ pub struct Session {
     /// The region of the environment that it is about, where it is about one.
     pub region: Option<String>,
     quick: Quick,
-    for_kill_switch: Cell<bool>,
+    /// A kill switch is thrown: with the option that names its system on the command line.
+    kill_switch: Cell<Option<&'static str>>,
     config: OnceCell<Config>,
     http: OnceCell<Http>,
 }
@@ -126,7 +127,7 @@ impl Session {
             interrupts: Rc::default(),
             region: None,
             quick,
-            for_kill_switch: Cell::default(),
+            kill_switch: Cell::default(),
             config: OnceCell::new(),
             http: OnceCell::new(),
         }
@@ -185,7 +186,7 @@ impl Session {
             interrupts: Rc::clone(&self.interrupts),
             region,
             quick: self.quick.clone(),
-            for_kill_switch: self.for_kill_switch.clone(),
+            kill_switch: self.kill_switch.clone(),
             config: OnceCell::new(),
             http: OnceCell::new(),
         }
@@ -204,14 +205,19 @@ impl Session {
         if let Some(config) = self.config.get() {
             return Ok(config);
         }
+        let switch = self.kill_switch.get();
         let config = Config::load(
             &self.dirs,
             self.choices.config.as_deref(),
             self.choices.env.as_deref(),
             self.region.as_deref(),
             self.quick.clone(),
-            self.for_kill_switch.get(),
-        )?;
+            switch.is_some(),
+        );
+        if let (Err(Error::Config { .. }), Some(option)) = (&config, switch.filter(|option| !option.is_empty())) {
+            self.voice.note(&format!("without the file: {} {option} URL", self.command_line));
+        }
+        let config = config?;
         // What is odd in a file is said by `config validate` and `doctor`, not at every look.
         let typed = |warning: &&Problem| warning.source.starts_with("--");
         for warning in config.warnings.iter().filter(typed) {
@@ -223,9 +229,10 @@ impl Session {
         Ok(self.config.get_or_init(|| config))
     }
 
-    /// What is thrown now is a kill switch: errors of the configuration elsewhere do not stand before it.
-    pub fn throw_kill_switch(&self) {
-        self.for_kill_switch.set(true);
+    /// What is thrown now is a kill switch: errors of the configuration elsewhere do not stand before it. `option` names
+    /// its system without a file, where there is one.
+    pub fn throw_kill_switch(&self, option: &'static str) {
+        self.kill_switch.set(Some(option));
     }
 
     /// The environment's name.
@@ -250,7 +257,7 @@ impl Session {
     /// As [`Session::config`].
     pub fn change_context(&self) -> Result<ChangeContext<'_>> {
         let incidents = match store(self) {
-            Err(error) if !self.for_kill_switch.get() => return Err(error),
+            Err(error) if self.kill_switch.get().is_none() => return Err(error),
             found => found,
         };
         Ok(ChangeContext {

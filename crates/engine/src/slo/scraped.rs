@@ -17,7 +17,7 @@ use crate::slo::observe::Observed;
 use liveops_domain::error::{Error, Result};
 use liveops_domain::metric::exposition::Sample;
 use liveops_domain::metric::scrape::STARTED;
-use liveops_domain::slo::budget::{Reading, Tallies, Tally};
+use liveops_domain::slo::budget::{NO_EARLIER, Reading, Tallies, Tally};
 use liveops_domain::slo::burn::WINDOWS;
 use liveops_domain::slo::{Method, Slo};
 use liveops_domain::status::source::{Source, SourceState};
@@ -127,7 +127,7 @@ fn reading(slo: &Slo, look: &Look, looks: &[Look]) -> Reading {
         let near = looks.iter().filter(|old| (seconds(old) - 1.0).abs() <= OFF);
         let near = near.min_by(|a, b| (seconds(a) - 1.0).abs().total_cmp(&(seconds(b) - 1.0).abs()));
         let before = near.and_then(|old| old.counts.get(&slo.name));
-        let before = before.ok_or_else(|| "no earlier reading, and no Prometheus,".to_owned())?;
+        let before = before.ok_or_else(|| NO_EARLIER.to_owned())?;
         // A counter that fell was reset: all of it is since.
         let grown = |now: f64, before: f64| if now < before { now } else { now - before };
         let pairs = counts.iter().zip(before);
@@ -137,7 +137,7 @@ fn reading(slo: &Slo, look: &Look, looks: &[Look]) -> Reading {
     let age = look.started.and_then(|started| (look.at - started).to_std().ok());
     let covered = age.map(|age| age.min(period)).ok_or_else(|| "no process says when it started".to_owned());
     let whole = match age {
-        Some(_) => since(period).map_err(|why| format!("{why} for {}", to_promql(period))),
+        Some(_) => since(period).map_err(|why| format!("the {} are unknown: {why}", to_promql(period))),
         None => Err("no process says when it started".into()),
     };
     Reading {

@@ -13,6 +13,9 @@ use liveops_domain::status::source::{Recommendation, Source, SourceState, Verdic
 use liveops_domain::status::{Origin, Readings, worst_level};
 use liveops_domain::text::shell::word;
 
+/// What is proposed where nothing is wrong.
+pub const KEEP_LOOKING: &str = "liveops status --watch";
+
 /// The verdict and its reasons.
 #[derive(Debug, Clone)]
 pub struct Judgement {
@@ -70,12 +73,21 @@ pub fn slo_step(slos: &[SloStatus]) -> Option<Recommendation> {
     Some(Recommendation::new(format!("{} loses its error budget", worst.slo.name), command))
 }
 
-/// What to do next, the most urgent first.
-pub fn next(readings: &Readings, sources: &[Source], presets: bool, configured: bool) -> Vec<Recommendation> {
+/// What to do next, the most urgent first. Where there is a file, nothing writes one over it.
+pub fn next(
+    readings: &Readings,
+    sources: &[Source],
+    presets: bool,
+    configured: bool,
+    has_file: bool,
+) -> Vec<Recommendation> {
     let mut next = Vec::new();
     if !configured {
         for (why, command) in [
-            ("nothing is configured yet", "liveops init"),
+            match has_file {
+                true => ("liveops.yaml names nothing to look at", "liveops config show --origin"),
+                false => ("nothing is configured yet", "liveops init"),
+            },
             ("look without any file", "liveops status --prometheus URL"),
             ("try it on a simulated service", "liveops demo"),
         ] {
@@ -129,11 +141,11 @@ pub fn next(readings: &Readings, sources: &[Source], presets: bool, configured: 
     if trouble || gaps || targets {
         next.push(Recommendation::new("some sources do not answer, or lack data", "liveops doctor"));
     }
-    if presets {
+    if presets && !has_file {
         next.push(Recommendation::new("name your own KPIs and thresholds", "liveops init"));
     }
     if next.is_empty() {
-        next.push(Recommendation::new("keep looking", "liveops status --watch"));
+        next.push(Recommendation::new("keep looking", KEEP_LOOKING));
     }
     next
 }

@@ -44,7 +44,8 @@ impl StatusReport {
             || !settings.services.is_empty()
             || !gathered.sources.is_empty()
             || !rollouts.is_empty();
-        let mut next = next(&gathered.readings, &gathered.sources, gathered.presets, configured);
+        let has_file = cx.config()?.layers.project.is_some();
+        let mut next = next(&gathered.readings, &gathered.sources, gathered.presets, configured, has_file);
         if let Some(step) = slo_step(&gathered.slos) {
             let place = next.len().min(1);
             next.insert(place, step);

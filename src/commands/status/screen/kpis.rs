@@ -1,5 +1,7 @@
 //! The KPIs on the screen: value, last hour, and what a tired person needs beside it.
 
+use std::cmp::Reverse;
+
 use crate::output::block::{Block, Span, Table, Tone, plain, span};
 use crate::output::tone;
 use crate::output::view::View;
@@ -24,7 +26,9 @@ pub(super) fn kpis(report: &StatusReport, view: &View) -> Vec<Block> {
     // In a narrow window the hour goes first, then the breakdown: a name and a value never break.
     let has_hour = view.width >= NARROW;
     let mut table = Table::new(["", "", "", "", ""]).right(&[2]).indent(2).fixed(&[0, 1, 2, 3]);
-    for reading in kpis {
+    let mut worst_first: Vec<&KpiReading> = kpis.iter().collect();
+    worst_first.sort_by_key(|reading| Reverse(reading.level));
+    for reading in worst_first {
         let tone = tone::level(reading.level);
         let value = reading.value.map_or_else(|| "unknown".to_owned(), |value| value.show(&reading.kpi.unit));
         let drawn = if has_hour && reading.trend.iter().flatten().count() > 1 {
