@@ -299,32 +299,33 @@ fn execute(command: cli::Command, cx: &Context) -> Result<u8> {
         let mut signals = Signals::new();
         let work = cli::dispatch(command, cx);
         let mut work = std::pin::pin!(work);
-        let done = tokio::select! {
-            // First, so that it is listened to before a question blocks this thread.
-            biased;
-            code = signals.next() => {
-                if cx.interrupts.deliver(code) {
-                    // A rollout goes back, or asks; a second interrupt ends it where it is.
-                    tokio::select! {
-                        done = &mut work => done,
-                        code = signals.next() => {
-                            cx.interrupts.last_words().iter().for_each(|words| cx.output.note(words));
-                            Err(Error::Interrupted { code })
-                        }
+        let mut was_delivered = false;
+        let done = loop {
+            tokio::select! {
+                // First, so that it is listened to before a question blocks this thread.
+                biased;
+                code = signals.next() => {
+                    if was_delivered && !cx.interrupts.is_settled() {
+                        cx.interrupts.last_words().iter().for_each(|words| cx.output.note(words));
+                        break Err(Error::Interrupted { code });
                     }
-                } else if cx.interrupts.is_held() {
-                    cx.output.note("finishing the change that has begun; once more to stop at once");
-                    cx.interrupts.end(code);
-                    tokio::select! {
-                        done = &mut work => done,
-                        () = cx.interrupts.free() => Err(Error::Interrupted { code }),
-                        code = signals.next() => Err(Error::Interrupted { code }),
+                    if cx.interrupts.deliver(code) {
+                        // A rollout goes back, or asks; a second interrupt ends it where it is.
+                        was_delivered = true;
+                    } else if cx.interrupts.is_held() {
+                        cx.output.note("finishing the change that has begun; once more to stop at once");
+                        cx.interrupts.end(code);
+                        break tokio::select! {
+                            done = &mut work => done,
+                            () = cx.interrupts.free() => Err(Error::Interrupted { code }),
+                            code = signals.next() => Err(Error::Interrupted { code }),
+                        };
+                    } else {
+                        break Err(Error::Interrupted { code });
                     }
-                } else {
-                    Err(Error::Interrupted { code })
                 }
+                done = &mut work => break done,
             }
-            done = &mut work => done,
         };
         // A question that was interrupted cannot say by which signal.
         match done {

@@ -231,7 +231,13 @@ fn entry(command: &Command, path: &[String]) -> CommandEntry {
             .filter(own)
             .map(parameter)
             .collect(),
-        examples: crate::help::examples(command).lines().map(|line| line.trim().to_owned()).collect(),
+        // Sentences between them are for people.
+        examples: crate::help::examples(command)
+            .lines()
+            .map(str::trim)
+            .filter(|line| line.contains("liveops "))
+            .map(ToOwned::to_owned)
+            .collect(),
     }
 }
 

@@ -16,12 +16,18 @@ use liveops_engine::config::keys::{KEYS, Key};
 
 /// Write the manual pages, one a command
 ///
-/// Without --out it prints the page of liveops itself. `liveops-config.5` is the page of liveops.yaml.
+/// Without --out it prints the page of a command, or that of liveops itself. `liveops-config.5` is the page of
+/// liveops.yaml.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops man --out ~/.local/share/man/man1
-  liveops man | man -l -")]
+  liveops man | man -l -
+  liveops man flag set | man -l -")]
 pub(crate) struct ManArgs {
+    /// The command whose page is printed, such as `flag set` or `flag-set`
+    #[arg(value_name = "COMMAND", conflicts_with = "out")]
+    command: Vec<String>,
+
     /// Folder to write to
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     out: Option<PathBuf>,
@@ -41,7 +47,17 @@ pub(crate) async fn run(args: ManArgs, cx: &Context) -> Result<Exit> {
     let mut root = (cx.grammar.command)();
     root.build();
     let Some(dir) = args.out else {
-        cx.output.write(&page(&root, &root, "liveops")?)?;
+        let mut shown = (&root, root.get_name().to_owned());
+        for word in args.command.iter().flat_map(|words| words.trim_start_matches("liveops-").split('-')) {
+            let verbs = || shown.0.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
+            let found = shown.0.find_subcommand(word).ok_or_else(|| Error::NotFound {
+                what: "command",
+                name: word.to_owned(),
+                candidates: verbs(),
+            })?;
+            shown = (found, format!("{}-{}", shown.1, found.get_name()));
+        }
+        cx.output.write(&page(&root, shown.0, &shown.1)?)?;
         return Ok(Exit::Good);
     };
     fs::create_dir_all(&dir).map_err(|source| Error::Io { action: "create", path: dir.clone(), source })?;

@@ -59,7 +59,7 @@ struct ListArgs {}
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops page test
-  liveops page test --channel oncall --for-real       calls somebody")]
+  liveops page test --channel oncall --for-real       # calls somebody")]
 struct TestArgs {
     /// Only this channel
     #[arg(long, value_name = "NAME")]

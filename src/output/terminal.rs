@@ -45,10 +45,10 @@ impl Drop for Terminal {
     }
 }
 
-/// Stops this process and what it has started as Ctrl-Z does, and returns once it is in the foreground again.
+/// Stops this process as Ctrl-Z does, and returns once it is in the foreground again.
 #[cfg(unix)]
 pub(crate) fn stop() {
-    let _ = rustix::process::kill_current_process_group(rustix::process::Signal::STOP);
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
 }
 
 #[cfg(not(unix))]

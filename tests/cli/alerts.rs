@@ -53,11 +53,13 @@ fn the_list_has_the_worst_on_top_and_is_bad() {
         --- stdout
         ✖ 3 firing (2 critical), 1 silenced
 
-        ✖ ServerDown  critical   ×2      7m  instance=eu-1|eu-2 job=game
+        ✖ ServerDown  critical   ×2      7m  instance=eu-1|eu-2
+            ServerDown at eu-1
             runbook: runbooks/ServerDown.md
-        ▲ TickSlow    high               7m  instance=eu-1 job=game
+        ▲ TickSlow    high               7m  instance=eu-1
+            TickSlow at eu-1
             runbook: runbooks/TickSlow.md
-        · QueueLong   medium             7m  silenced  instance=us-1 job=game
+        · QueueLong   medium             7m  silenced  instance=us-1
 
         next: liveops alerts explain ServerDown
         --- stderr

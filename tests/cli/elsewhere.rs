@@ -160,3 +160,45 @@ fn a_run_of_another_projects_runbook_is_not_resumed() {
         std::fs::read_dir(env.state().join("runs")).map(|all| all.flatten().collect()).unwrap_or_default();
     assert!(runs.iter().all(|run| run.path().is_dir()), "a folder a project: {runs:?}");
 }
+
+#[test]
+fn what_is_open_in_another_environment_is_said_and_stands_on_the_timeline_of_all() {
+    let env = TestEnv::new().now("2026-01-15T10:30:00Z");
+    env.write("liveops.yaml", "version: 1\ndefault_env: live\nenvironments: { live: {}, lab: {} }\n");
+    env.run(["incident", "open", "--sev", "p2", "--title", "slow", "-e", "lab"]).expect_code(0);
+    env.run(["changes", "record", "--kind", "deploy", "--service", "shop", "--version", "2", "-e", "lab"]);
+    let list = env.run(["incident", "list"]).expect_code(0).stdout;
+    assert!(list.contains("no incident is open here") && list.contains("something is open in `lab`"), "{list}");
+    assert!(list.contains("next: liveops incident list --all"), "{list}");
+    let here = env.run(["changes"]).stdout;
+    assert!(!here.contains("slow"), "{here}");
+    let everywhere = env.run(["changes", "--everywhere"]).stdout;
+    assert!(everywhere.contains("slow (in lab)") && everywhere.matches("(in lab)").count() == 2, "{everywhere}");
+}
+
+/// Where a file is, nothing proposes to write one over it; what is refused in any case is not asked about.
+#[test]
+fn what_is_proposed_and_asked_fits_the_file() {
+    let env = TestEnv::new();
+    env.write("liveops.yaml", "version: 1\n");
+    let status = env.run(["status"]).stdout;
+    assert!(!status.contains("liveops init") && status.contains("liveops config show --origin"), "{status}");
+    let place = "version: 1\nenvironments: { live: { protected: true, read_only: true } }\n";
+    env.write("liveops.yaml", place);
+    env.write("flags.json", r#"{"a": {"enabled": true, "percentage": 5, "defaultValue": true}}"#);
+    for args in [&["flag", "set", "a", "--pct", "6"][..], &["flag", "set", "a", "--pct", "6", "--yes"]] {
+        let run = env.run(args).expect_code(4);
+        assert!(run.stderr.contains("read-only: will not set flag"), "{}", run.stderr);
+    }
+    env.write("liveops.yaml", place.replace("read_only: true", "read_only: false"));
+    let run = env.run(["flag", "set", "a", "--pct", "6", "--yes"]).expect_code(2);
+    assert!(run.stderr.contains("--reason 'what the next engineer should know' --confirm live"), "{}", run.stderr);
+    for name in ["a b", "a/b", "-a", ".a", "a;b", "a$b"] {
+        env.write("liveops.yaml", format!("version: 1\nenvironments: {{ '{name}': {{}} }}\n"));
+        let run = env.run(["status"]).expect_code(2);
+        assert!(run.stderr.contains("a name has letters, digits"), "{name}: {}", run.stderr);
+        env.write("liveops.yaml", "version: 1\n");
+        let run = env.run([&format!("--env={name}"), "status"]).expect_code(2);
+        assert!(run.stderr.contains("a name has letters, digits"), "{name}: {}", run.stderr);
+    }
+}

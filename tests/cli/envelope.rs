@@ -178,7 +178,7 @@ fn json_is_the_documented_envelope() {
             },
             {
               "text": "tick p99 is above its threshold",
-              "command": "liveops query --kpi tick_p99 --plot"
+              "command": "liveops query --kpi tick_p99 --plot --changes"
             },
             {
               "text": "some sources do not answer, or lack data",

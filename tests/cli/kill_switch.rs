@@ -103,3 +103,30 @@ fn what_it_passes_over_is_said_and_others_are_refused() {
     env.write("liveops.yaml", config.replace("url:", "ur:"));
     env.run(["flag", "kill", "a", "--yes"]).expect_code(2);
 }
+
+/// A file that cannot be read is the mistake of a second; the switch is thrown by what it was before, or by what is typed.
+#[test]
+fn a_file_that_is_no_yaml_does_not_stand_before_it() {
+    let env = TestEnv::new();
+    let config = "version: 1\nenvironments: { prod: { protected: true, flags: { url: 'file:flags.json' } } }\n";
+    env.write("flags.json", r#"{"a":{"enabled":true},"b":{"enabled":true}}"#);
+    env.write("liveops.yaml", format!("{config}kpis: [\n"));
+    let enabled = |name: &str| {
+        let flags: Value = serde_json::from_str(&env.read("flags.json")).unwrap();
+        flags[name]["enabled"].clone()
+    };
+    // Nobody has seen it right: the line that does it by hand.
+    let run = env.run(["flag", "kill", "a", "--yes"]).expect_code(2);
+    assert!(run.stderr.contains("without the file: liveops flag kill a --yes --redis URL"), "{}", run.stderr);
+    let run = env.run(["flag", "kill", "a", "--yes", "--redis", "file:flags.json"]).expect_code(0);
+    assert!(run.stderr.contains("the file is left out, since the address is typed"), "{}", run.stderr);
+    assert_eq!((enabled("a"), enabled("b")), (json!(false), json!(true)));
+    // Seen right once, it serves as it was.
+    env.write("liveops.yaml", config);
+    env.run(["flag", "list"]).expect_code(0);
+    env.write("liveops.yaml", format!("{config}kpis: [\n"));
+    let run = env.run(["flag", "kill", "b", "--yes"]).expect_code(0);
+    assert!(run.stderr.contains("the file serves as it was when it last had no error"), "{}", run.stderr);
+    assert_eq!(enabled("b"), false);
+    env.run(["flag", "enable", "b", "--yes", "--confirm", "prod", "--reason", "x"]).expect_code(2);
+}

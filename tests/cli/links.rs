@@ -123,7 +123,7 @@ fn names_of_environments_lead_nowhere() {
         let env = TestEnv::new();
         env.write("liveops.yaml", format!("environments: {{ \"{name}\": {{}} }}\n"));
         let run = env.run(["status"]).expect_code(2);
-        assert!(run.stderr.contains("an environment's name"), "{name}: {}", run.stderr);
+        assert!(run.stderr.contains("a name has letters"), "{name}: {}", run.stderr);
         assert!(!run.stderr.contains('\x1b'));
     }
     let env = TestEnv::new();

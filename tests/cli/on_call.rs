@@ -79,6 +79,8 @@ fn a_calendar_says_who_and_one_that_cannot_be_read_calls_everybody() {
     env.run(OPEN).expect_code(0);
     assert_eq!(called(&env), ["bob"]);
     fs::write(env.user_config().join("rota.ics"), "<html>").unwrap();
+    let listed = env.run(["page", "list"]).expect_code(0);
+    assert_eq!(listed.stderr.matches("warning: ").count(), 1, "the same is said once: {}", listed.stderr);
     let run =
         later(&env, "2026-01-15T10:32:00Z", &["incident", "open", "--sev", "p1", "--title", "again"]).expect_code(0);
     assert!(run.stderr.contains("everybody of the schedule is called"), "{}", run.stderr);

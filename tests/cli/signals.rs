@@ -135,6 +135,33 @@ fn a_question_that_is_stopped_can_be_answered_afterwards() {
 }
 
 #[test]
+fn ctrl_z_at_a_question_stops_and_it_is_asked_again() {
+    for (line, waits, answer, code) in [
+        ("flag set a --pct 20", "go on in", "n", 4),
+        ("flag set a --pct 20 --reason x -e prod", "type its name", "prod", 0),
+    ] {
+        let env = world();
+        let mut terminal = in_shell(&env, line);
+        terminal.expect(waits);
+        let pid = child(terminal.pid()).expect("it runs");
+        terminal.send("\x1a");
+        until("the stop", LIMIT, || (state(pid) == Some('T')).then_some(()));
+        signal(pid, "CONT");
+        terminal.expect(waits).send_line(answer).expect("the end");
+        assert_restored(line, code, terminal);
+    }
+}
+
+/// What is typed at a question is edited as in a shell.
+#[test]
+fn a_name_is_typed_and_mended() {
+    let env = world();
+    let mut terminal = in_shell(&env, "flag set a --pct 20 --reason x -e prod");
+    terminal.expect("type its name").send("x\x15pod\x1b[D\x1b[Dr\n").expect("the end");
+    assert_restored("mended", 0, terminal);
+}
+
+#[test]
 fn ctrl_z_at_a_key_stops_as_everywhere() {
     let env = world();
     let mut terminal = in_shell(&env, "triage");

@@ -29,6 +29,7 @@ fn add_previews_and_asks_for_yes() {
         --- stderr
         it matches now:
         ✖ ServerDown  critical   ×2      7m  instance=eu-1|eu-2 job=game
+            ServerDown at eu-1
             runbook: runbooks/ServerDown.md
         WARNING: it hides 2 CRITICAL alerts: ServerDown
 
@@ -130,6 +131,8 @@ fn a_misspelt_name_and_a_twin_are_pointed_out() {
     let run = env.run(["silence", "add", "ServerDonw", "--for", "1h", "--comment", "x", "--dry-run"]);
     assert!(run.stderr.contains("did you mean `ServerDown`?"), "{}", run.stderr);
     assert!(run.stderr.contains("it matches nothing now"), "{}", run.stderr);
+    let run = env.run(["silence", "add", "instanec=eu-1", "--for", "1h", "--reason", "x", "--dry-run"]);
+    assert!(run.stderr.contains("no alert has the label `instanec` now; did you mean `instance`?"), "{}", run.stderr);
     let run = env.run(with(&DOWN, &["--dry-run"]));
     assert!(run.stderr.contains("liveops silence extend 5117ce00 --for 1h"), "{}", run.stderr);
 }

@@ -74,7 +74,7 @@ fn the_screen_shows_everything_and_ends_with_the_next_command() {
         Targets ● all 1 up
         Sources ● prometheus [MS] · ● alertmanager [MS]
         next: liveops alerts explain TickPerformanceDegraded
-        next: liveops query --kpi tick_p99 --plot
+        next: liveops query --kpi tick_p99 --plot --changes
         --- stderr
         "#);
 }

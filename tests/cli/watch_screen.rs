@@ -104,8 +104,9 @@ fn what_was_recorded_is_replayed_without_asking_anybody() {
     drop(backends);
     let mut pty = env.pty(["watch", "--replay", "seen.jsonl"]);
     shows(&mut pty, "OK  ");
-    pty.send("[");
-    shows(&mut pty, "EARLIER");
+    shows(&mut pty, "REPLAY, look ");
+    pty.send("t-1h\n");
+    shows(&mut pty, "REPLAY, look 1 of");
     pty.send("q");
     assert_eq!(pty.wait().0, 0);
     let again = env.run(["watch", "--record", "seen.jsonl"]);
@@ -333,4 +334,19 @@ fn a_screen_on_which_nothing_changes_sends_nothing() {
     assert_eq!(pty.transcript().len(), before, "{:?}", &pty.transcript()[before..].to_owned());
     pty.send("q");
     assert_eq!(pty.wait().0, 0);
+}
+
+/// Ten figures that hang on one endpoint are one line, with their names.
+#[test]
+fn what_is_unknown_for_one_reason_is_one_line() {
+    let env = TestEnv::new();
+    let service = "{ name: game, health: { url: 'http://127.0.0.1:9' }, metrics: [ 'http://127.0.0.1:9/metrics' ] }";
+    let kpis: String = ["a", "b", "c", "d"].map(|name| format!("  - {{ name: {name}_x, gauge: g }}\n")).concat();
+    env.write("liveops.yaml", format!("version: 1\nservices:\n  - {service}\nkpis:\n{kpis}"));
+    let mut pty = env.pty(["watch"]);
+    let text = shows(&mut pty, "4 KPIs");
+    assert!(text.contains("a x, b x, c x, d x"), "{text}");
+    assert_eq!(text.matches("? ").count(), 2, "{text}");
+    pty.send("q");
+    pty.wait();
 }

@@ -15,6 +15,8 @@ pub struct Interrupts {
     claimed: RefCell<Option<String>>,
     code: Cell<Option<u8>>,
     arrived: Notify,
+    /// Whoever was handed the last one goes on.
+    settled: Cell<bool>,
 }
 
 impl Interrupts {
@@ -47,12 +49,19 @@ impl Interrupts {
     /// It no longer does.
     pub fn unclaim(&self) {
         self.claimed.take();
+        self.settled.set(true);
+    }
+
+    /// Has the last one that was handed over come to its end, so that the next is a first one again?
+    pub fn is_settled(&self) -> bool {
+        self.settled.get()
     }
 
     /// Hands an interrupt to whoever has claimed it. False when nobody has.
     pub fn deliver(&self, code: u8) -> bool {
         let claimed = self.claimed.borrow().is_some();
         if claimed {
+            self.settled.set(false);
             self.code.set(Some(code));
             self.arrived.notify_waiters();
         }

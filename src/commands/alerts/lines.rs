@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::output::block::{Block, Span, Tone, plain, span};
 use crate::output::tone;
 use crate::output::view::View;
-use liveops_domain::alert::{Alert, AlertState, Delivery, Group};
+use liveops_domain::alert::{Alert, AlertState, Delivery, Group, common_labels};
 use liveops_domain::text::time::compact;
 
 /// Names are given no more room than this, so that the rest of the line is seen, too.
@@ -14,16 +14,22 @@ const NAME_ROOM: usize = 34;
 /// Values of a label beyond these are counted, not listed.
 const VALUES: usize = 3;
 
-/// The groups, one a line, with the runbook below those that call for attention; at most `most` groups.
+/// The groups, one a line; below those that call for attention the sentence for people, and the runbook. At most `most`
+/// groups.
 pub(crate) fn groups(groups: &[Group<'_>], most: usize, view: &View) -> Vec<Block> {
     let shown = &groups[..groups.len().min(most)];
     let width = |text: fn(&Group<'_>) -> usize, room: usize| shown.iter().map(text).max().unwrap_or(0).min(room);
     let name = width(|group| group.name.chars().count(), NAME_ROOM);
     let severity = width(|group| severity(group).chars().count(), 12);
     let mut blocks = Vec::new();
+    let common = common_labels(&shown.iter().collect::<Vec<_>>());
     for group in shown {
-        blocks.push(line(group, name, severity, view));
+        blocks.push(line(group, name, severity, &common, view));
         let urgent = matches!(group.state, AlertState::Firing | AlertState::Pending);
+        let summary = group.alerts.iter().find_map(|alert| alert.annotations.get("summary"));
+        if let (true, Some(summary)) = (urgent, summary) {
+            blocks.push(Block::Whole(vec![plain(format!("    {summary}"))]));
+        }
         if let (true, Some(runbook)) = (urgent, group.runbook) {
             blocks.push(Block::Whole(vec![span("    runbook: ", Tone::Dim), plain(runbook)]));
         }
@@ -41,7 +47,7 @@ fn severity<'a>(group: &Group<'a>) -> &'a str {
     group.severity.unwrap_or("-")
 }
 
-fn line(group: &Group<'_>, name: usize, room: usize, view: &View) -> Block {
+fn line(group: &Group<'_>, name: usize, room: usize, common: &[Label], view: &View) -> Block {
     let tone = tone::alert(group.state, group.severity);
     let count = match group.alerts.len() {
         1 => String::new(),
@@ -59,7 +65,7 @@ fn line(group: &Group<'_>, name: usize, room: usize, view: &View) -> Block {
     if group.alerts.iter().any(|alert| alert.is_undelivered()) {
         spans.push(span("not in Alertmanager  ", Tone::Bad));
     }
-    spans.push(span(place(group), Tone::Dim));
+    spans.push(span(place(group, common), Tone::Dim));
     Block::Line(spans)
 }
 
@@ -78,9 +84,14 @@ pub(crate) fn age(since: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
     since.map_or_else(|| "?".into(), |since| compact((now - since).num_seconds().unsigned_abs()))
 }
 
-/// What tells these alerts from others: where they differ first, then what they have in common.
-pub(crate) fn place(group: &Group<'_>) -> String {
-    let (differ, common): (Vec<_>, Vec<_>) = group.labels().into_iter().partition(|(_, values)| values.len() > 1);
+/// A label, and the values that it has.
+type Label = (String, Vec<String>);
+
+/// What tells these alerts from others: where they differ first, then what they have in common, without what `everybody`
+/// has.
+pub(crate) fn place(group: &Group<'_>, everybody: &[Label]) -> String {
+    let own = group.labels().into_iter().filter(|label| !everybody.contains(label));
+    let (differ, common): (Vec<_>, Vec<_>) = own.partition(|(_, values)| values.len() > 1);
     let list = |(name, values): (String, Vec<String>)| match values.len() {
         1 => format!("{name}={}", values[0]),
         n if n > VALUES => format!("{} of {name}", liveops_domain::text::count::count(n, "value")),
@@ -138,7 +149,7 @@ mod tests {
     fn where_they_differ_comes_first() {
         let text = |count: u8| {
             let alerts: Vec<Alert> = (0..count).map(|n| alert(&n.to_string())).collect();
-            place(&group(&alerts)[0])
+            place(&group(&alerts)[0], &[])
         };
         assert_eq!(text(1), "instance=0 job=game");
         assert_eq!(text(3), "instance=0|1|2 job=game");

@@ -24,11 +24,11 @@ use liveops_domain::error::{Error, Exit, Result};
 #[derive(Debug, Args)]
 #[command(subcommand_precedence_over_arg = true)]
 #[command(after_help = "Examples:
-  liveops alerts                                everything, the worst on top
-  liveops alerts region=eu --severity critical  by label and by severity
-  liveops alerts --state silenced -o json       what is kept quiet
-  liveops alerts explain TickSlow               why does it (not) page?
-  liveops alerts watch                          redraw every five seconds")]
+  liveops alerts                                # everything, the worst on top
+  liveops alerts region=eu --severity critical  # by label and by severity
+  liveops alerts --state silenced -o json       # what is kept quiet
+  liveops alerts explain TickSlow               # why does it (not) page?
+  liveops alerts watch                          # redraw every five seconds")]
 pub(crate) struct AlertsArgs {
     #[command(subcommand)]
     verb: Option<Verb>,

@@ -28,7 +28,7 @@ use liveops_engine::changes::suspects::{BreakLook, look, suspects};
   liveops changes
   liveops changes --since 6h --service game-backend
   liveops changes --around error_rate
-  liveops changes record --kind deploy --service game-backend --version 1.42     in CI, after a deployment"
+  liveops changes record --kind deploy --service game-backend --version 1.42     # in CI, after a deployment"
 )]
 pub(crate) struct ChangesArgs {
     #[command(subcommand)]

@@ -24,9 +24,9 @@ use liveops_engine::check::gate::About;
 #[command(after_help = "Examples:
   liveops check alerts rules/
   liveops check alerts rules/ --alertmanager-config alertmanager.yml --fail-on medium
-  liveops check alerts rules/ --live                 and against what runs
-  liveops check alerts rules/ --evidence proofs/     keep the tests that prove what it says
-  liveops check alerts rules/ -o github              annotations of a pull request")]
+  liveops check alerts rules/ --live                 # and against what runs
+  liveops check alerts rules/ --evidence proofs/     # keep the tests that prove what it says
+  liveops check alerts rules/ -o github              # annotations of a pull request")]
 pub(super) struct AlertsArgs {
     /// Rule files or folders; `-` is standard input [default: `runbooks.rules` of liveops.yaml,
     /// else what `liveops new alert-rules` wrote]

@@ -16,7 +16,7 @@ use liveops_engine::check::gate::About;
 /// liveops.yaml). What does not answer is unknown, and does not pass.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  liveops check deploy game-backend --strict      the last step before a release
+  liveops check deploy game-backend --strict      # the last step before a release
   liveops check deploy game-backend -o github
   liveops check deploy game-backend --policy fast")]
 pub(super) struct DeployArgs {

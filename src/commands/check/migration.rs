@@ -29,7 +29,7 @@ use liveops_engine::check::migration::{schema, sources, write};
 #[command(after_help = "Examples:
   liveops check migration db/migrations
   liveops check migration db/migrations/0042_orders.sql --target-version 16
-  liveops check migration --schema dump.sql next.sql -o github     dump.sql is of `pg_dump -s`")]
+  liveops check migration --schema dump.sql next.sql -o github     # dump.sql is of `pg_dump -s`")]
 pub(super) struct MigrationArgs {
     /// Files and folders; without any, all folders that are called after migrations
     #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]

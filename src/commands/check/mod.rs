@@ -26,8 +26,8 @@ use liveops_domain::error::{Exit, Result};
   liveops check backups --strict
   liveops check runbooks
   liveops check migration db/migrations
-  liveops check runbooks -o sarif > runbooks.sarif     for GitHub's code scanning
-  liveops check runbooks --waivers-from origin/main    a change cannot excuse itself")]
+  liveops check runbooks -o sarif > runbooks.sarif     # for GitHub's code scanning
+  liveops check runbooks --waivers-from origin/main    # a change cannot excuse itself")]
 pub(crate) struct CheckArgs {
     #[command(subcommand)]
     verb: Verb,

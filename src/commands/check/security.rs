@@ -20,7 +20,7 @@ use liveops_engine::check::security::{Request, check};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops check security --manifests deploy/
-  liveops check security -e prod                       endpoints, files, audit log, signals
+  liveops check security -e prod                       # endpoints, files, audit log, signals
   liveops check security --manifests deploy/ -o github")]
 pub(super) struct SecurityArgs {
     /// File or folder of manifests, or - for standard input; may be repeated

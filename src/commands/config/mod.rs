@@ -19,9 +19,9 @@ use liveops_domain::error::{Exit, Result};
 /// them, as `${VARIABLE}`, `{file: PATH}` or `{command: [PROGRAM, ARGUMENT]}`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  liveops config validate               every problem at once
-  liveops config show --origin          what is in force, and who said it
-  liveops config path                   which files are read")]
+  liveops config validate               # every problem at once
+  liveops config show --origin          # what is in force, and who said it
+  liveops config path                   # which files are read")]
 pub(crate) struct ConfigArgs {
     #[command(subcommand)]
     verb: Verb,

@@ -21,9 +21,9 @@ use liveops_engine::config::{trust_in, wishes_of};
 /// (another host, another program, a program of the project with other content), it is asked about anew.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  liveops config trust                  look, then agree
-  liveops config trust --dry-run        only look
-  liveops config trust --revoke         take it back")]
+  liveops config trust                  # look, then agree
+  liveops config trust --dry-run        # only look
+  liveops config trust --revoke         # take it back")]
 pub(crate) struct TrustArgs {
     /// Take the trust in this file back
     #[arg(long)]

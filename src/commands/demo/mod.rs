@@ -53,7 +53,7 @@ const CONFIG: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/template
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops demo
-  liveops demo --keep            and in a second terminal: cd FOLDER && liveops status --watch")]
+  liveops demo --keep            # and in a second terminal: cd FOLDER && liveops status --watch")]
 pub(crate) struct DemoArgs {
     /// Go on serving until Ctrl-C
     #[arg(long)]
@@ -228,5 +228,29 @@ impl Report for DemoReport {
             }
         }
         blocks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use liveops_domain::slo::burn::WINDOWS;
+
+    /// As `slo::scraped` takes a look for the begin of a window.
+    const OFF: f64 = 0.25;
+
+    #[test]
+    fn each_window_has_its_begin_whenever_one_looks() {
+        for minute in 0..6 * 24 * 60_u32 {
+            let now = f64::from(minute) / 2.0;
+            let seeded = SEEDED.iter().map(|age| now + f64::from(u16::try_from(*age).expect("days")));
+            let kept = (0..=minute / 2).map(|at| now - f64::from(at));
+            let ages: Vec<f64> = seeded.chain(kept).collect();
+            for window in WINDOWS {
+                let length = window.as_secs_f64() / 60.0;
+                let near = ages.iter().any(|age| (age / length - 1.0).abs() <= OFF);
+                assert!(near, "{window:?} after {now} minutes");
+            }
+        }
     }
 }

@@ -25,8 +25,8 @@ use liveops_engine::doctor::{
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops doctor
-  liveops doctor --prometheus localhost:9090        without any file
-  liveops -e prod doctor --all                      also what is fine
+  liveops doctor --prometheus localhost:9090        # without any file
+  liveops -e prod doctor --all                      # also what is fine
   liveops doctor -o csv | grep ,HIGH,")]
 pub(crate) struct DoctorArgs {
     /// Show each check that is fine, too

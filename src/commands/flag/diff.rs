@@ -30,7 +30,7 @@ use liveops_engine::flagstore::FlagStore as _;
 #[command(after_help = "Examples:
   liveops flag diff --from staging --to prod
   liveops flag diff --from staging -e prod new_matchmaking
-  liveops flag diff --from staging --to prod -o name         the names of those that differ")]
+  liveops flag diff --from staging --to prod -o name         # the names of those that differ")]
 pub(super) struct DiffArgs {
     /// Flags to compare; all of them when none is named
     #[arg(value_name = "NAME", value_parser = name)]

@@ -29,9 +29,9 @@ use liveops_engine::flag::user_attributes::{Attribute, attribute};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops flag explain player-42 new_matchmaking
-  liveops flag explain player-42                               all flags, one line each
+  liveops flag explain player-42                               # all flags, one line each
   liveops flag explain player-42 winter_event --attr region=eu
-  liveops flag explain '' new_matchmaking                      somebody who is not logged in")]
+  liveops flag explain '' new_matchmaking                      # somebody who is not logged in")]
 pub(super) struct ExplainArgs {
     /// The id that the services pass; '' is a user without an id
     #[arg(value_name = "USER")]

@@ -30,7 +30,7 @@ use liveops_engine::flagstore::FlagStore as _;
 #[command(after_help = "Examples:
   liveops flag lint
   liveops flag lint new_matchmaking
-  liveops flag lint --fail-on medium -o csv        in CI")]
+  liveops flag lint --fail-on medium -o csv        # in CI")]
 pub(super) struct LintArgs {
     /// Flags to look at; all of them when none is named
     #[arg(value_name = "NAME", value_parser = name)]

@@ -37,7 +37,7 @@ use liveops_engine::flagstore::FlagStore as _;
 #[command(after_help = "Examples:
   liveops flag preview new_matchmaking --pct 25
   liveops flag preview new_matchmaking --pct 25 --users players.txt
-  liveops flag preview new_matchmaking --pct 25 --users players.csv -o name    the ids that flip
+  liveops flag preview new_matchmaking --pct 25 --users players.csv -o name    # the ids that flip
 
 A file of users has one id a line, one JSON object with an `id` a line, or is CSV with a header (the file's name
 ends in .csv, or a column is called `id`); - is stdin.")]

@@ -26,7 +26,7 @@ use liveops_engine::flagstore::FlagStore;
 /// is made: if it is protected, it asks for its name and a reason.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  liveops flag diff --from staging --to prod                     what differs
+  liveops flag diff --from staging --to prod                     # what differs
   liveops flag promote --from staging --to prod --dry-run
   liveops flag promote --from staging --to prod --only percentage new_matchmaking --reason \"week 2\"")]
 pub(super) struct PromoteArgs {

@@ -26,7 +26,7 @@ use liveops_engine::flag::store_access::FlagStoreAccess;
 #[command(after_help = "Examples:
   liveops flag undo new_matchmaking
   liveops flag undo new_matchmaking --to-rev 3 --dry-run
-  liveops flag history new_matchmaking          which revisions there are")]
+  liveops flag history new_matchmaking          # which revisions there are")]
 pub(super) struct UndoArgs {
     /// The flag
     #[arg(value_name = "NAME", value_parser = name)]

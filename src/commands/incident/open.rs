@@ -26,7 +26,7 @@ use liveops_engine::opening;
 #[command(after_help = "Examples:
   liveops incident open --sev p1
   liveops incident open --sev p2 --title \"matchmaking slow in eu\" --service matchmaking --started-at \"20m ago\"
-  liveops incident open --from-alert            what fires now, the worst first")]
+  liveops incident open --from-alert            # what fires now, the worst first")]
 pub(super) struct OpenArgs {
     /// p1 (critical), p2 (high), p3 (medium) or p4 (low); when in doubt the worse
     #[arg(long = "severity", visible_alias = "sev", value_name = "SEVERITY")]

@@ -15,7 +15,7 @@ use liveops_engine::incident::record::IncidentStep;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops incident role commander ada
-  liveops incident role scribe                 yourself")]
+  liveops incident role scribe                 # yourself")]
 pub(super) struct RoleArgs {
     /// commander, scribe, liaison, or a word of your own
     #[arg(value_name = "ROLE", value_parser = said)]

@@ -26,10 +26,10 @@ use liveops_engine::init::{place, probe, write};
 /// is never overwritten unasked.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  liveops init                                             asks
+  liveops init                                             # asks
   liveops init --prometheus localhost:9090 --health game=localhost:5050
   liveops -e prod init --preset http-api --out deploy/liveops.yaml
-  liveops init --preset game-server --dry-run              only shows")]
+  liveops init --preset game-server --dry-run              # only shows")]
 pub(crate) struct InitArgs {
     /// Kind of service, which decides on the KPIs [default: game-server]
     #[arg(long, value_parser = choice(Preset::ALL))]

@@ -24,14 +24,14 @@ use liveops_domain::error::{Exit, Result};
 /// Exit code of `--check`: 0 up to date, 1 not. Writing over a managed part that was edited by hand is refused with 4.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  liveops new --list                                what there is, what is stale, which questions are open
+  liveops new --list                                # what there is, what is stale, which questions are open
   liveops new monitoring-plan
   liveops new deployment-plan --service game-backend
-  liveops new alert-rules                           rules, and the runbooks that their alerts lack
-  liveops new alert-rules --format operator         a PrometheusRule
+  liveops new alert-rules                           # rules, and the runbooks that their alerts lack
+  liveops new alert-rules --format operator         # a PrometheusRule
   liveops new grafana --dashboard game --grafana 11.0
   liveops new prometheus --discovery kubernetes --out prometheus.yml
-  liveops new --check                               in CI: are all of them up to date?")]
+  liveops new --check                               # in CI: are all of them up to date?")]
 pub(crate) struct NewArgs {
     /// What to write [default: list the kinds]
     #[arg(value_name = "KIND", value_parser = kinds(), conflicts_with_all = ["list", "check"], hide_possible_values = true)]

@@ -31,7 +31,7 @@ const TEMPLATE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/templa
 #[command(after_help = "Examples:
   liveops postmortem new
   liveops postmortem new matchmaking-down --force
-  liveops postmortem new --dry-run                only shows it")]
+  liveops postmortem new --dry-run                # only shows it")]
 pub(crate) struct NewArgs {
     /// Incident, or a part of its id [default: the last without a postmortem]
     #[arg(value_name = "ID")]

@@ -37,8 +37,8 @@ const AT_ONCE: usize = 8;
 #[command(after_help = "Examples:
   liveops runbook check
   liveops runbook check GameServerDown
-  liveops runbook check --rules alerts/ --strict    in CI, without Prometheus
-  liveops runbook check --fail-on medium            also what could be better
+  liveops runbook check --rules alerts/ --strict    # in CI, without Prometheus
+  liveops runbook check --fail-on medium            # also what could be better
   liveops runbook check --online -o github")]
 pub(crate) struct CheckArgs {
     /// Only this runbook; rules are then not asked for

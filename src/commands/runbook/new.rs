@@ -34,7 +34,7 @@ use liveops_engine::template::Template;
   liveops runbook new GameServerDown
   liveops runbook new TickSlow --service game-backend --rules alerts.yml
   liveops runbook new full-outage --service game-backend
-  liveops runbook new GameServerDown --dry-run         only shows it")]
+  liveops runbook new GameServerDown --dry-run         # only shows it")]
 pub(crate) struct NewArgs {
     /// Alert or scenario
     #[arg(value_name = "NAME")]

@@ -30,7 +30,7 @@ use liveops_engine::runbook::library::RunbookFile;
   liveops runbook run rollback
   liveops runbook run rollback --set VERSION=1.42 --dry-run
   liveops runbook run rollback --resume
-  liveops runbook run rollback --rollback 'Roll back'      takes one step back")]
+  liveops runbook run rollback --rollback 'Roll back'      # takes one step back")]
 pub(crate) struct RunArgs {
     /// Alert, scenario, or path of a Markdown file
     #[arg(value_name = "NAME")]

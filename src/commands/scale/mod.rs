@@ -18,9 +18,9 @@ use liveops_engine::config::service::Service;
 #[command(
     args_conflicts_with_subcommands = true,
     after_help = "Examples:
-  liveops scale status                          is it time?
+  liveops scale status                          # is it time?
   liveops scale game-backend --replicas 6
-  liveops scale game-backend --min 4 --max 20   the bounds of its autoscaler"
+  liveops scale game-backend --min 4 --max 20   # the bounds of its autoscaler"
 )]
 pub(crate) struct ScaleArgs {
     #[command(subcommand)]

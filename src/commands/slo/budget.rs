@@ -35,7 +35,7 @@ const COLUMNS: usize = 120;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops slo budget api-availability
-  liveops slo budget api-availability --explain   the queries, and what each gave
+  liveops slo budget api-availability --explain   # the queries, and what each gave
   liveops slo budget api-availability --by month")]
 pub(crate) struct BudgetArgs {
     /// The SLO; where there is one, it can be left out

@@ -28,9 +28,9 @@ use liveops_engine::slo::load;
 /// Exit code: 0 all pass or are waived, 1 one does not, 3 one is not known.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  liveops slo check                                    before a release
+  liveops slo check                                    # before a release
   liveops slo check api-availability --min-budget 10%
-  liveops slo check --waive 'fix for INC-7' --for 2h   pass it over, with a reason")]
+  liveops slo check --waive 'fix for INC-7' --for 2h   # pass it over, with a reason")]
 pub(crate) struct CheckArgs {
     /// Only these; a name with a dot or a slash is a file of OpenSLO
     #[arg(value_name = "NAME")]

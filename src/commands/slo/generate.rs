@@ -34,7 +34,7 @@ use liveops_engine::slo::load;
 #[command(after_help = "Examples:
   liveops slo generate --out rules/slo.yml && promtool test rules rules/slo_test.yml
   liveops slo generate slo/api.yaml --out rules/api.yml
-  liveops slo generate --out slo.yaml --format operator     a PrometheusRule
+  liveops slo generate --out slo.yaml --format operator     # a PrometheusRule
   liveops slo generate --out slo.yml --openslo slo/all.yaml the same objectives as OpenSLO")]
 pub(crate) struct GenerateArgs {
     /// Files of OpenSLO, or names of SLOs [default: all of the configuration]

@@ -19,11 +19,11 @@ use liveops_domain::error::{Exit, Result};
 #[derive(Debug, Args)]
 #[command(subcommand_precedence_over_arg = true)]
 #[command(after_help = "Examples:
-  liveops slo                                     how do they stand?
-  liveops slo budget api-availability --explain   where did it go, and by which queries?
-  liveops slo generate --out rules/slo.yml        alerts, and a test of them
-  liveops slo check --min-budget 10%              a gate for CI
-  liveops slo simulate --days 30                  what would have paged?")]
+  liveops slo                                     # how do they stand?
+  liveops slo budget api-availability --explain   # where did it go, and by which queries?
+  liveops slo generate --out rules/slo.yml        # alerts, and a test of them
+  liveops slo check --min-budget 10%              # a gate for CI
+  liveops slo simulate --days 30                  # what would have paged?")]
 pub(crate) struct SloArgs {
     #[command(subcommand)]
     verb: Option<Verb>,

@@ -35,7 +35,7 @@ const LISTED: usize = 5;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops slo simulate --days 30
-  liveops slo simulate api-availability --objective 99.5%   would that page less?
+  liveops slo simulate api-availability --objective 99.5%   # would that page less?
   liveops slo simulate --min-bad 10 -o json")]
 pub(crate) struct SimulateArgs {
     /// Only these; a name with a dot or a slash is a file of OpenSLO

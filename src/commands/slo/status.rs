@@ -30,7 +30,7 @@ use liveops_engine::slo::status::{SloStatus, ask, verdict};
 #[command(after_help = "Examples:
   liveops slo status
   liveops slo status api-availability
-  liveops slo status slo/api.yaml                 a file of OpenSLO
+  liveops slo status slo/api.yaml                 # a file of OpenSLO
   liveops slo status -o json | jq '.data.slos[] | select(.level != \"ok\")'")]
 pub(crate) struct StatusArgs {
     /// Only these; a name with a dot or a slash is a file of OpenSLO

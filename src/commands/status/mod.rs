@@ -29,11 +29,11 @@ use liveops_engine::status::answers::Answers;
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
   liveops status
-  liveops status --prometheus http://127.0.0.1:9090        without any file
+  liveops status --prometheus http://127.0.0.1:9090        # without any file
   liveops status --service game-backend --watch
-  liveops status --at 03:12                                how it was
-  liveops status --fail-on warn -o json | jq .verdict      in a script
-  liveops status --nagios                                  one line for a monitoring system")]
+  liveops status --at 03:12                                # how it was
+  liveops status --fail-on warn -o json | jq .verdict      # in a script
+  liveops status --nagios                                  # one line for a monitoring system")]
 pub(crate) struct StatusArgs {
     /// Only this service; may be repeated
     #[arg(short, long, value_name = "NAME")]

@@ -45,6 +45,15 @@ const CHANGES: usize = 3;
 
 /// The whole screen.
 pub(crate) fn blocks(report: &StatusReport, view: &View) -> Vec<Block> {
+    let whole = all(report, view, false);
+    // A screen that is drawn again cannot be scrolled: what is normal gives way.
+    match view.height {
+        Some(rows) if report.watching.is_some() && rows < height(&whole) + 3 => all(report, view, true),
+        _ => whole,
+    }
+}
+
+fn all(report: &StatusReport, view: &View, folds: bool) -> Vec<Block> {
     let mut blocks = vec![title(report, view), headline(report)];
     if report.at.is_some() {
         blocks.push(Block::Whole(vec![span(format!("  {NOT_KEPT}"), Tone::Dim)]));
@@ -52,8 +61,8 @@ pub(crate) fn blocks(report: &StatusReport, view: &View) -> Vec<Block> {
     blocks.push(Block::Blank);
     let parts = [
         incidents(report, view),
-        services(report, view),
-        kpis(report, view),
+        services(report, view, folds),
+        kpis(report, view, folds),
         slos(report, view),
         alerts(report, view),
         rollouts(report, view),
@@ -129,12 +138,12 @@ fn headline(report: &StatusReport) -> Block {
     Block::Whole(vec![plain(format!("  {}", report.judgement.headline))])
 }
 
-fn services(report: &StatusReport, view: &View) -> Vec<Block> {
+fn services(report: &StatusReport, view: &View, folds: bool) -> Vec<Block> {
     let services = &report.gathered.readings.services;
     if services.is_empty() {
         return Vec::new();
     }
-    let few = services.len() <= LISTED;
+    let few = services.len() <= LISTED && !folds;
     let shown = |service: &&ServiceReading| few || service.state != ServiceState::Healthy;
     let mut table = Table::new(["", "", "", "", ""]).right(&[3]).indent(2).fixed(&[0, 1, 2, 3]);
     let mut listed: Vec<&ServiceReading> = services.iter().filter(shown).collect();

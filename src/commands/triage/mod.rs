@@ -36,7 +36,7 @@ const CHECKLIST: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/templ
 #[command(after_help = "Examples:
   liveops triage
   liveops triage --resume
-  liveops triage --plain                    one line at a time, for bad connections
+  liveops triage --plain                    # one line at a time, for bad connections
   liveops triage --non-interactive -o json")]
 pub(crate) struct TriageArgs {
     /// Incident that the answers belong to, or a part of its id [default: the one that is open]

@@ -27,10 +27,10 @@ use liveops_engine::undo::{Revert, RevertFailure, impossible, may};
 /// the undo.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  liveops undo --list              what can be undone
-  liveops undo --dry-run           what would be done
-  liveops undo                     revert the last change
-  liveops undo c1a2b3c4d --yes     revert this one")]
+  liveops undo --list              # what can be undone
+  liveops undo --dry-run           # what would be done
+  liveops undo                     # revert the last change
+  liveops undo c1a2b3c4d --yes     # revert this one")]
 pub(crate) struct UndoArgs {
     /// Id of the change, or the beginning of it [default: the latest that holds]
     #[arg(value_name = "ID")]

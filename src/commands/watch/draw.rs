@@ -78,7 +78,9 @@ pub(crate) fn draw(
     let mut body = Rect { y: area.y + top, height: area.height.saturating_sub(top + 1), ..area };
     match &app.mode {
         Mode::Lists => {
-            if let Some(next) = app.board().and_then(|board| board.next.as_deref()) {
+            // What was proposed then is not proposed now.
+            let now = app.board().filter(|_| app.then().is_none());
+            if let Some(next) = now.and_then(|board| board.next.as_deref()) {
                 // A command that is cut cannot be judged before it runs.
                 let line = Line::from(vec![
                     look.toned("next: ", Tone::Dim),
@@ -115,7 +117,10 @@ fn head(app: &App, width: usize, look: Look) -> Vec<Line<'static>> {
     ]);
     // The names of what is wrong are not cut where a second line holds them.
     let mut lines = wrapped(verdict, width);
-    lines.truncate(2);
+    if lines.len() > 2 {
+        lines.truncate(2);
+        lines[1].push_span(look.toned(look.pick(" …", " ..."), Tone::Dim));
+    }
     lines.push(Line::from(frame(app, board, look)));
     lines
 }

@@ -21,7 +21,7 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::ValueHint;
 use liveops_domain::error::{Error, Exit, Result};
-use liveops_domain::text::duration::parse_positive;
+use liveops_domain::text::duration::parse_interval;
 use liveops_engine::files::recording;
 
 use crate::commands::watch::board::Board;
@@ -41,14 +41,14 @@ const SMALLEST: (u16, u16) = (60, 15);
   liveops watch
   liveops watch --service game-backend --interval 2s
   liveops watch --record last-night.jsonl
-  liveops watch --replay last-night.jsonl          [ and ] go back and forth")]
+  liveops watch --replay last-night.jsonl          # [ and ] go back and forth")]
 pub(crate) struct WatchArgs {
     /// Only this service; may be repeated
     #[arg(short, long, value_name = "NAME")]
     pub(crate) service: Vec<String>,
 
     /// Time between two looks
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = parse_positive)]
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = parse_interval)]
     pub(crate) interval: Duration,
 
     /// Write what is seen to a new file, a JSON object a look

@@ -29,6 +29,9 @@ use crate::commands::watch::{ansi, completion};
 use crate::context::Context;
 use crate::output::terminal::stop;
 
+/// How long a signal takes from the terminal to us.
+const LATE: Duration = Duration::from_millis(30);
+
 /// Where the last look of an earlier run is kept.
 const LAST: &str = "watch";
 
@@ -215,9 +218,11 @@ impl<'a> Watch<'a> {
                 _ = self.cx.interrupts.delivered() => if !self.cx.interrupts.is_held() { break },
             }
         }
-        self.cx.interrupts.unclaim();
-        // Whatever is typed: the screen comes back.
+        // Whatever is typed, Ctrl-C, too: the screen comes back.
         crate::output::prompt::wait("\nEnter returns to the screen ");
+        // What was typed at a question arrives as a signal after it.
+        let _ = tokio::time::timeout(LATE, self.cx.interrupts.delivered()).await;
+        self.cx.interrupts.unclaim();
     }
 
     fn again(&self, terminal: &mut Terminal<Screen>, app: &mut App) -> Result<()> {

@@ -95,8 +95,11 @@ pub(crate) fn board(report: &StatusReport, view: &View, standing: &Standing) -> 
         let lines = vec![span(NOT_KEPT, Tone::Dim)];
         Item::new(Subject::Source("past".into()), Tone::Unknown, "past", lines)
     }));
+    // What is undone on the line of an incident is what is suspected, not what happened to come last.
+    let mut open = incidents(report, view);
+    open.iter_mut().for_each(|item| item.undo = first_suspect(report));
     let parts = [
-        (Kind::Incidents, incidents(report, view)),
+        (Kind::Incidents, open),
         (Kind::Wrong, wrong),
         (Kind::Changes, changes(report)),
         (Kind::Rollouts, standing.mark(Part::Rollouts, rollouts(report))),

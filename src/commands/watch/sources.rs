@@ -147,7 +147,10 @@ impl<'a> Sources<'a> {
         let old = chrono::TimeDelta::from_std(self.interval * 2 + GRACE).unwrap_or(chrono::TimeDelta::MAX);
         let late = Part::ALL.into_iter().filter_map(|part| Some((part, self.answers.time(part)?)));
         let late = late.filter(|(_, at)| now - *at > old).collect();
-        Ok(board(&report, &cx.output.view(now), &Standing { missing: self.answers.missing(), late }))
+        let board = board(&report, &cx.output.view(now), &Standing { missing: self.answers.missing(), late });
+        // With the addresses that were typed, so that it runs elsewhere, too.
+        let next = board.next.map(|next| cx.command(next.trim_start_matches("liveops ")));
+        Ok(Board { next, ..board })
     }
 }
 

@@ -104,6 +104,8 @@ pub(crate) struct App {
     pub(crate) focus: usize,
     /// In each pane: the chosen line.
     pub(crate) chosen: [usize; 2],
+    /// In each pane: what that line is about, and its name, so that the cursor stays on it while lines come and go.
+    anchors: [Option<(Subject, String)>; 2],
     pub(crate) size: (u16, u16),
     /// Grows with every change that can be seen.
     pub(crate) version: u64,
@@ -167,7 +169,7 @@ impl App {
             self.looks.pop_front();
             self.back = self.back.map(|at| at.saturating_sub(1));
         }
-        self.settle();
+        self.follow();
     }
 
     /// The newest look.
@@ -211,6 +213,20 @@ impl App {
         rows
     }
 
+    /// Keeps the cursor on the line that it was on, wherever that is now.
+    fn follow(&mut self) {
+        for pane in 0..self.panes() {
+            let Some((subject, name)) = &self.anchors[pane] else { continue };
+            let rows = self.rows(pane);
+            let is_it =
+                |row: &Row<'_>| matches!(row, Row::Item(item) if item.subject == *subject && item.name == *name);
+            if let Some(place) = rows.iter().position(is_it) {
+                self.chosen[pane] = place;
+            }
+        }
+        self.settle();
+    }
+
     /// Keeps the cursor on a line that can be chosen.
     pub(crate) fn settle(&mut self) {
         self.focus = self.focus.min(self.panes() - 1);
@@ -219,7 +235,13 @@ impl App {
             let at = self.chosen[pane].min(rows.len().saturating_sub(1));
             let down = (at..rows.len()).find(|at| rows[*at].can_be_chosen());
             let place = down.or_else(|| (0..at).rev().find(|at| rows[*at].can_be_chosen()));
-            self.chosen[pane] = place.unwrap_or(0);
+            let place = place.unwrap_or(0);
+            let anchor = match rows.get(place) {
+                Some(Row::Item(item)) => Some((item.subject.clone(), item.name.clone())),
+                _ => None,
+            };
+            self.chosen[pane] = place;
+            self.anchors[pane] = anchor;
         }
         self.version += 1;
     }
@@ -261,7 +283,7 @@ impl App {
         let pressed = key(event, place)?;
         if self.read_only && CHANGES.contains(&pressed) {
             let why = if self.replaying { "a recording is of then" } else { "read-only" };
-            self.message = Some(format!("{why}: nothing is changed from here"));
+            self.message = Some(format!("{why}: nothing can be changed"));
             return None;
         }
         match pressed {

@@ -81,7 +81,6 @@ fn status_has_a_line_for_flags_and_their_changes() {
       · battle_pass  E06 it is enabled, and on for nobody: `defaultValue` is false, and no rule or reac…
     Sources ● flags [MS]
     next: liveops flag lint odd
-    next: liveops init
     --- stderr
     "#);
     let json = env.run(["status", "-o", "json"]).json();

@@ -222,6 +222,15 @@ pub fn group(alerts: &[Alert]) -> Vec<Group<'_>> {
     groups
 }
 
+/// Labels that all groups have with one value tell nothing about any of them.
+pub fn common_labels(groups: &[&Group<'_>]) -> Vec<(String, Vec<String>)> {
+    let Some((first, others)) = groups.split_first().filter(|(_, others)| !others.is_empty()) else {
+        return Vec::new();
+    };
+    let shared = |label: &(String, Vec<String>)| others.iter().all(|group| group.labels().contains(label));
+    first.labels().into_iter().filter(|label| label.1.len() == 1 && shared(label)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -25,13 +25,22 @@ impl ChangeReason {
     /// # Errors
     /// `Usage`, with the command that has one.
     pub fn check(&self, cx: &Session) -> Result<()> {
-        if self.reason.is_some() || cx.choices.dry_run || !cx.config()?.settings.protected {
+        // What is refused in any case is not asked for a reason first.
+        if self.reason.is_some() || cx.choices.dry_run || cx.is_read_only()? || !cx.config()?.settings.protected {
             return Ok(());
         }
         let environment = cx.environment()?;
         Err(Error::usage(
-            format!("`{environment}` is protected: a change there says why"),
-            format!("add a reason: `{} --reason {}`", cx.command_line, word("what the next engineer should know")),
+            format!("`{environment}` is protected: a change there needs a reason"),
+            format!(
+                "add it: `{} --reason {}{}`",
+                cx.command_line,
+                word("what the next engineer should know"),
+                match &cx.choices.confirm {
+                    None if cx.choices.yes => format!(" --confirm {}", word(environment)),
+                    _ => String::new(),
+                }
+            ),
         ))
     }
 

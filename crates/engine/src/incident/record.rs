@@ -168,7 +168,7 @@ pub async fn record(cx: &Session, step: IncidentStep) -> Result<IncidentChange> 
     let was_called = before.has_unanswered_call();
     let mut report = IncidentChange::planned(cx, step.action.verb(), step.summary.clone(), before.clone())?;
     report.details.clone_from(&step.details);
-    let Some(confirmed) = cx.unasked(&step.summary)? else {
+    let Some(confirmed) = cx.unasked(&format!("write into {}: {}", step.id, step.summary))? else {
         return Ok(report);
     };
     report.dry_run = false;

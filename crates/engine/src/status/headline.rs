@@ -104,7 +104,7 @@ pub(super) fn headline(gathered: &Gathered, looked_at: usize) -> String {
     line.alerts(&lost, "not in Alertmanager", "alert not in Alertmanager", "alerts not in Alertmanager");
     line.add(kpis(Level::Critical), "KPI critical", "KPIs critical");
     line.add(services(ServiceState::Degraded), "service degraded", "services degraded");
-    line.alerts(&alerts(Level::Warn), "firing", "alert firing", "alerts firing");
+    line.alerts(&alerts(Level::Warn), "firing", "warning alert", "warning alerts");
     line.add(kpis(Level::Warn), "KPI in warning", "KPIs in warning");
     let burning = budgets("burns its error budget fast", |one| slo_level(one) == Level::Critical);
     line.add(burning, "error budget burns fast", "error budgets burn fast");

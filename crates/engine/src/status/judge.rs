@@ -10,7 +10,7 @@ use liveops_domain::rollout::state::Phase;
 use liveops_domain::slo::burn::Tier;
 use liveops_domain::status::health::ServiceState;
 use liveops_domain::status::source::{Recommendation, Source, SourceState, Verdict};
-use liveops_domain::status::{Origin, Readings, worst_level};
+use liveops_domain::status::{Readings, worst_level};
 use liveops_domain::text::shell::word;
 
 /// What is proposed where nothing is wrong.
@@ -115,12 +115,7 @@ pub fn next(
         .filter(|reading| matches!(reading.level, Level::Critical | Level::Warn))
         .max_by_key(|reading| reading.level);
     if let Some(reading) = bad {
-        let command = match reading.origin {
-            Origin::Prometheus => {
-                format!("liveops query --kpi {} --plot", word(&reading.kpi.name))
-            }
-            Origin::Scrape => "liveops health metrics".into(),
-        };
+        let command = format!("liveops query --kpi {} --plot --changes", word(&reading.kpi.name));
         next.push(Recommendation::new(format!("{} is above its threshold", reading.kpi.title()), command));
     }
     let faulty = readings.flags.as_ref().and_then(|flags| flags.errors.first());

@@ -73,6 +73,9 @@ impl TriageLog {
 
     /// Writes something down; where that cannot be, it is said, and the checklist goes on.
     pub fn write(&self, cx: &Session, kind: &str, data: Value) {
+        if cx.is_read_only().unwrap_or(true) {
+            return cx.voice.warn("read-only: what is answered is not kept");
+        }
         if let Err(error) = self.journal.append(cx.clock.now(), &cx.actor, kind, data) {
             cx.voice.warn(&format!("this is not kept: {error}"));
         }

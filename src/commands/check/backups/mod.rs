@@ -26,7 +26,7 @@ use liveops_engine::check::gate::About;
 #[command(subcommand_precedence_over_arg = true, args_conflicts_with_subcommands = true)]
 #[command(after_help = "Examples:
   liveops check backups
-  liveops check backups orders-db --strict             in CI, each morning
+  liveops check backups orders-db --strict             # in CI, each morning
   liveops check backups record orders-db --restored 20261130-020000F --duration 38m --rows-ok")]
 pub(super) struct BackupsArgs {
     #[command(subcommand)]

@@ -3,7 +3,7 @@
 use crate::output::block::{Block, Tone, plain, span};
 use crate::output::tone;
 use crate::output::view::View;
-use liveops_domain::alert::{AlertState, Group, group};
+use liveops_domain::alert::{AlertState, Group, common_labels, group};
 use liveops_domain::text::time::relative;
 use liveops_engine::status::report::StatusReport;
 
@@ -41,7 +41,7 @@ pub(super) fn alerts(report: &StatusReport, view: &View) -> Vec<Block> {
             plain(if known { " none firing" } else { " none known to fire" }),
         ]));
     }
-    let common = common(&loud);
+    let common = common_labels(&loud);
     for group in loud.iter().take(LISTED) {
         blocks.extend(alert_lines(group, &common, view));
     }
@@ -64,15 +64,6 @@ pub(super) fn alerts(report: &StatusReport, view: &View) -> Vec<Block> {
         blocks.push(Block::Line(vec![span(format!("    and {}: liveops alerts", also.join(", ")), Tone::Dim)]));
     }
     blocks
-}
-
-/// Labels that all groups have with one value tell nothing about any of them.
-fn common(groups: &[&Group<'_>]) -> Vec<(String, Vec<String>)> {
-    let Some((first, others)) = groups.split_first().filter(|(_, others)| !others.is_empty()) else {
-        return Vec::new();
-    };
-    let shared = |label: &(String, Vec<String>)| others.iter().all(|group| group.labels().contains(label));
-    first.labels().into_iter().filter(|label| label.1.len() == 1 && shared(label)).collect()
 }
 
 /// How many more fire, by severity.

@@ -8,6 +8,7 @@ use crate::output::view::View;
 use liveops_domain::metric::estimate::Estimate;
 use liveops_domain::metric::level::Level;
 use liveops_domain::status::KpiReading;
+use liveops_domain::text::count::count;
 use liveops_domain::text::sparkline::sparkline;
 use liveops_domain::text::time::relative;
 use liveops_engine::status::report::StatusReport;
@@ -15,10 +16,10 @@ use liveops_engine::status::report::StatusReport;
 const SPARK: usize = 16;
 
 /// Below this width there is no room for the last hour, below the next none for the breakdown.
-const NARROW: usize = 60;
+const NARROW: usize = 70;
 const NARROWEST: usize = 50;
 
-pub(super) fn kpis(report: &StatusReport, view: &View) -> Vec<Block> {
+pub(super) fn kpis(report: &StatusReport, view: &View, folds: bool) -> Vec<Block> {
     let kpis = &report.gathered.readings.kpis;
     if kpis.is_empty() {
         return Vec::new();
@@ -28,6 +29,10 @@ pub(super) fn kpis(report: &StatusReport, view: &View) -> Vec<Block> {
     let mut table = Table::new(["", "", "", "", ""]).right(&[2]).indent(2).fixed(&[0, 1, 2, 3]);
     let mut worst_first: Vec<&KpiReading> = kpis.iter().collect();
     worst_first.sort_by_key(|reading| Reverse(reading.level));
+    if folds {
+        worst_first.retain(|reading| reading.level != Level::Ok);
+    }
+    let normal = kpis.len() - worst_first.len();
     for reading in worst_first {
         let tone = tone::level(reading.level);
         let value = reading.value.map_or_else(|| "unknown".to_owned(), |value| value.show(&reading.kpi.unit));
@@ -46,7 +51,8 @@ pub(super) fn kpis(report: &StatusReport, view: &View) -> Vec<Block> {
     }
     let note = if report.gathered.presets { "  the usual ones that have data here" } else { "" };
     let heading = vec![span("KPIs", Tone::Strong), span(note, Tone::Dim)];
-    vec![Block::Line(heading), Block::Table(table)]
+    let folded = (normal > 0).then(|| Block::text(format!("    {} as expected", count(normal, "KPI"))));
+    [Block::Line(heading), Block::Table(table)].into_iter().chain(folded).collect()
 }
 
 /// What a tired person needs beside the value: why it is bad, why it is unknown, or how it splits.
