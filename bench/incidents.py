@@ -35,7 +35,7 @@ def write_journal(folder, count):
         for n in range(1, count + 1):
             at += datetime.timedelta(milliseconds=700)
             kind, data = event(n, pick)
-            ident = f"{n:08x}-{pick.getrandbits(32):08x}"
+            ident = f"{int(at.replace(tzinfo=datetime.UTC).timestamp() * 1000):011x}-{pick.getrandbits(32):08x}"
             written = {"seq": n, "id": ident, "at": at.isoformat(timespec="milliseconds") + "Z", "by": "ada", "type": kind, "data": data}
             body = json.dumps(written, separators=(",", ":"))
             link = hashlib.sha256(f"{link}\n{body}".encode()).hexdigest()

@@ -24,14 +24,24 @@ fn labels(name: &str, severity: &str, cluster: bool) -> Value {
     labels
 }
 
-/// Of one rule nobody knows whether it would fire.
-fn fails_at_a_rule(prometheus: &Stub, health: &str) {
-    let rule = |name: &str, health: &str, evaluated: &str| {
-        json!({"type": "alerting", "name": name, "query": "up == 0", "duration": 0, "labels": {"severity": "critical"},
+/// Of one rule nobody knows whether it would fire: Prometheus fails at it, has not come to it, comes to it no more, or
+/// fails at what it reads.
+fn fails_at_a_rule(prometheus: &Stub, how: &str) {
+    let rule = |name: &str, query: &str, health: &str, evaluated: &str| {
+        json!({"type": "alerting", "name": name, "query": query, "duration": 0, "labels": {"severity": "critical"},
             "annotations": {}, "alerts": [], "health": health, "lastError": "boom", "state": "inactive",
             "lastEvaluation": evaluated, "evaluationTime": 0.001})
     };
-    let rules = [rule("Down", "ok", NOW), rule("Broken", health, "0001-01-01T00:00:00Z")];
+    let broken = match how {
+        "late" => vec![rule("Broken", "up == 0", "ok", "2026-01-15T08:30:00Z")],
+        "reads" => {
+            let recording = json!({"type": "recording", "name": "up:sum", "query": "sum(up)", "health": "err",
+                "lastError": "boom", "lastEvaluation": NOW, "evaluationTime": 0.001});
+            vec![recording, rule("Broken", "up:sum == 0", "ok", NOW)]
+        }
+        health => vec![rule("Broken", "up == 0", health, "0001-01-01T00:00:00Z")],
+    };
+    let rules: Vec<_> = std::iter::once(rule("Down", "up == 0", "ok", NOW)).chain(broken).collect();
     let data = json!({"groups": [{"name": "g", "interval": 15, "rules": rules}]});
     prometheus.set("GET", "/api/v1/rules", Answer::json(json!({"status": "success", "data": data})));
 }
@@ -70,7 +80,7 @@ impl RandomWorld {
         }
         prometheus.set("POST", "/api/v1/query", Answer::json(body));
         if random.u8(..8) == 0 {
-            fails_at_a_rule(prometheus, random.choice(["err", "unknown"]).unwrap());
+            fails_at_a_rule(prometheus, random.choice(["err", "unknown", "late", "reads"]).unwrap());
         }
         for (odds, stub, method, path) in [
             (12, prometheus, "GET", "/api/v1/alerts"),

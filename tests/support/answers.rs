@@ -147,7 +147,9 @@ fn prometheus(request: &Request, content: &Content) -> Option<Value> {
             "lastError": "", "lastScrape": rfc3339(content.at()), "lastScrapeDuration": 0.002, "health": "up",
             "scrapeInterval": "15s", "scrapeTimeout": "10s"}]})
         }
-        ("alertmanagers", _) => json!({"activeAlertmanagers": [], "droppedAlertmanagers": []}),
+        ("alertmanagers", _) => {
+            json!({"activeAlertmanagers": [{"url": "http://alertmanager/api/v2/alerts"}], "droppedAlertmanagers": []})
+        }
         ("status/buildinfo", _) => {
             json!({"version": "2.42.0", "revision": "", "branch": "", "buildUser": "",
             "buildDate": "", "goVersion": "go1.19"})

@@ -9,7 +9,7 @@ use crate::output::block::{Block, Span, Table, Tone, plain, span};
 use crate::output::report::{Meta, Report};
 use crate::output::tone;
 use crate::output::view::View;
-use liveops_domain::change::timeline::breaks::{Break, TooYoung};
+use liveops_domain::change::timeline::breaks::{Break, TooYoung, Uncovered};
 use liveops_domain::change::timeline::rank::Suspect;
 use liveops_domain::change::timeline::{Change, Kind};
 use liveops_domain::error::{Exit, Result};
@@ -33,6 +33,11 @@ struct Around {
     broken: Option<Break>,
     /// The end of the series, of which nothing can be said yet.
     too_young: Option<TooYoung>,
+    /// What the series does not cover of the time.
+    #[serde(flatten)]
+    uncovered: Uncovered,
+    /// Why the series is not whole.
+    partial: Option<String>,
     /// Why nothing can be said.
     error: Option<String>,
     suspects: Vec<Suspect>,
@@ -47,7 +52,13 @@ impl Around {
     }
 
     fn is_unknown(&self) -> bool {
-        self.error.is_some() || self.begun().is_some()
+        let is_part = self.broken.is_none() && self.partial.is_some();
+        self.error.is_some() || self.begun().is_some() || self.uncovered.ended.is_some() || is_part
+    }
+
+    /// Did it break to the better?
+    fn is_better(&self) -> bool {
+        self.broken.as_ref().is_some_and(|broken| broken.hurts == Some(false))
     }
 }
 
@@ -79,12 +90,22 @@ impl ChangesReport {
 
     /// Adds what was found around a KPI.
     pub(super) fn around(&mut self, kpi: &Kpi, looked: Result<BreakLook>, suspects: Vec<Suspect>) {
-        let (broken, too_young, error) = match looked {
-            Ok(look) => (look.broken, Some(look.young), None),
-            Err(error) => (None, None, Some(error.to_string())),
-        };
-        self.around =
-            Some(Around { kpi: kpi.name.clone(), broken, too_young, error, suspects, unit: kpi.unit.clone() });
+        let (kpi, unit) = (kpi.name.clone(), kpi.unit.clone());
+        self.around = Some(match looked {
+            Ok(BreakLook { broken, young, uncovered, partial }) => {
+                Around { kpi, broken, too_young: Some(young), uncovered, partial, error: None, suspects, unit }
+            }
+            Err(error) => Around {
+                kpi,
+                broken: None,
+                too_young: None,
+                uncovered: Uncovered::default(),
+                partial: None,
+                error: Some(error.to_string()),
+                suspects,
+                unit,
+            },
+        });
     }
 
     /// Nothing is bad about a change; that a break cannot be told is unknown.
@@ -100,7 +121,7 @@ impl ChangesReport {
             outcome: if self.down.is_empty() { Outcome::Success } else { Outcome::Partial },
             verdict: match &self.around {
                 Some(around) if around.is_unknown() => Verdict::Unknown,
-                Some(Around { broken: Some(_), .. }) => Verdict::Warn,
+                Some(around) if around.broken.is_some() && !around.is_better() => Verdict::Warn,
                 _ => Verdict::Pass,
             },
             sources,
@@ -141,40 +162,49 @@ impl ChangesReport {
                 Block::Blank,
             ];
         }
+        let unknown = |text: String| vec![tone::mark(Tone::Unknown, view), span(format!(" {text}"), Tone::Unknown)];
+        let kpi = &around.kpi;
+        let mut blocks = Vec::new();
+        if let Some(at) = around.uncovered.ended {
+            let time = view.time(at);
+            blocks.push(Block::Whole(unknown(format!(
+                "{kpi} has no value after {time}: whether it broke then is unknown"
+            ))));
+        }
+        if let Some(why) = &around.partial {
+            blocks.push(Block::Whole(unknown(format!("only a part of {kpi} was looked at: {why}"))));
+        }
         let Some(broken) = &around.broken else {
             let seconds = around.too_young.map_or(0, |young| young.seconds);
-            let line = match around.begun() {
-                Some(at) => vec![
-                    tone::mark(Tone::Unknown, view),
-                    span(
-                        format!(
-                            " {} may have broken {}: the last {seconds} s are too young to tell; look again then",
-                            around.kpi,
-                            view.time(at)
-                        ),
-                        Tone::Unknown,
-                    ),
-                ],
-                None => vec![
+            let young = format!("the last {seconds} s are too young to tell");
+            let begins = around.uncovered.begins.map(|at| format!("; it has no value before {}", view.time(at)));
+            match (around.begun(), blocks.is_empty()) {
+                (Some(at), _) => {
+                    let time = view.time(at);
+                    blocks
+                        .push(Block::Whole(unknown(format!("{kpi} may have broken {time}: {young}; look again then"))));
+                }
+                (None, true) => blocks.push(Block::Whole(vec![
                     tone::mark(Tone::Good, view),
-                    plain(format!(" {} has no break; the last {seconds} s are too young to tell", around.kpi)),
-                ],
-            };
-            return vec![Block::Whole(line), Block::Blank];
+                    plain(format!(" {kpi} has no break; {young}{}", begins.unwrap_or_default())),
+                ])),
+                (None, false) => {}
+            }
+            blocks.push(Block::Blank);
+            return blocks;
         };
-        let mut blocks = vec![Block::Line(vec![
-            tone::mark(Tone::Bad, view),
-            span(
-                format!(
-                    " {} went from {} to {} {}",
-                    around.kpi,
-                    around.unit.show(broken.from),
-                    around.unit.show(broken.to),
-                    view.time(broken.at)
-                ),
-                Tone::Strong,
-            ),
-        ])];
+        let when = match broken.is_in_a_gap() {
+            true => {
+                format!("between {} and {}, without a value in between", view.time(broken.after), view.time(broken.at))
+            }
+            false => view.time(broken.at),
+        };
+        let (from, to) = (around.unit.show(broken.from), around.unit.show(broken.to));
+        let mark = if around.is_better() { Tone::Good } else { Tone::Bad };
+        blocks.push(Block::Line(vec![
+            tone::mark(mark, view),
+            span(format!(" {kpi} went from {from} to {to} {when}"), Tone::Strong),
+        ]));
         if around.suspects.is_empty() {
             blocks.push(Block::text("  no change before it is a suspect"));
         }

@@ -176,7 +176,7 @@ pub(super) fn alerts(n: usize) -> String {
 async fn look(cx: &Context, client: &Alertmanager<'_>, draft: &Draft) -> Result<Preview> {
     let rules = async {
         let prometheus = Prometheus::new(cx.http()?, cx.prometheus()?, Effort::Quick);
-        prometheus.rules().await
+        prometheus.rules(&cx.clock).await?.whole()
     };
     // What a regular expression hides is for Alertmanager to say.
     let judged = async {

@@ -8,6 +8,7 @@ pub mod probe;
 mod re2;
 pub mod rule;
 pub mod silence;
+pub mod unevaluated;
 pub mod union;
 
 use chrono::{DateTime, Utc};

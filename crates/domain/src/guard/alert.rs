@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::alert::matcher::Matcher;
 use crate::alert::rule::Rule;
-use crate::alert::union::Unevaluated;
+use crate::alert::unevaluated::Unevaluated;
 use crate::alert::{Alert, AlertState};
 use crate::guard::expression::AlertCondition;
 use crate::guard::verdict::Outcome;
@@ -85,7 +85,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::alert::rule::Alerting;
+    use crate::alert::rule::{Alerting, Trouble};
     use crate::guard::expression::Condition;
     use crate::metric::labels::Labels;
 
@@ -156,8 +156,14 @@ mod tests {
     #[test]
     fn what_no_rule_makes_or_evaluates_does_not_pass() {
         let rules = [rule("A")];
-        let broken =
-            |name: &str| [Unevaluated { name: name.into(), severity: None, error: Some("many-to-many".into()) }];
+        let broken = |name: &str| {
+            [Unevaluated {
+                name: name.into(),
+                severity: None,
+                trouble: Trouble::Fails("many-to-many".into()),
+                reads: None,
+            }]
+        };
         let judge = |text: &str, unevaluated: &[Unevaluated], others_may_send| {
             let look = AlertLook { alerts: &[], rules: Some(&rules), unevaluated, gaps: &[], others_may_send };
             judge_alert(&condition(text), None, began(), &look)
@@ -200,7 +206,7 @@ mod tests {
             let alerts: Vec<Alert> = states.iter().map(|(name, state, at)| alert(name, all[*state], *at)).collect();
             let rules = if has_rule { vec![rule("A")] } else { Vec::new() };
             let unevaluated: Vec<Unevaluated> =
-                broken.then(|| Unevaluated { name: "A".into(), severity: None, error: None }).into_iter().collect();
+                broken.then(|| Unevaluated { name: "A".into(), severity: None, trouble: Trouble::NotYet, reads: None }).into_iter().collect();
             let gaps = if gap { vec!["down".to_owned()] } else { Vec::new() };
             let look = AlertLook { alerts: &alerts, rules: Some(&rules), unevaluated: &unevaluated, gaps: &gaps, others_may_send };
             let (outcome, why) = judge_alert(&condition("alert A"), None, began(), &look);

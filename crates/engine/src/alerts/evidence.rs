@@ -9,6 +9,7 @@ use liveops_domain::alert::filter::AlertFilter;
 use liveops_domain::alert::paging::{Facts, Known};
 use liveops_domain::alert::probe::{Part, Probed, parts};
 use liveops_domain::alert::rule::Rule;
+use liveops_domain::alert::unevaluated::Unevaluated;
 use liveops_domain::alert::union::Answered;
 use liveops_domain::metric::labels::Labels;
 use liveops_domain::metric::promql;
@@ -43,19 +44,22 @@ fn source(name: &str, parts: Vec<Source>) -> Source {
 pub async fn gather(cx: &Session, backends: &Backends<'_>, name: &str, filter: &AlertFilter) -> Evidence {
     let prometheus = backends.prometheus.as_ref();
     let alertmanager = backends.alertmanager.as_ref();
-    let (asked, (delivery, delivery_source), (silences, silences_source)) = tokio::join!(
-        backends.query(),
-        timed("prometheus", prometheus.map(Prometheus::alertmanagers)),
-        timed("alertmanager", alertmanager.map(Alertmanager::silences)),
-    );
+    let (mut asked, (silences, silences_source)) =
+        tokio::join!(backends.query(), timed("alertmanager", alertmanager.map(Alertmanager::silences)),);
     let [alerts_source, rules_source] = asked.sources.clone();
-    let (routing, deliveries) = (asked.routing.clone(), asked.deliveries.clone());
+    let (routing, deliveries, delivery) = (asked.routing.clone(), asked.deliveries.clone(), asked.delivery.take());
+    let delivery_source = Source {
+        state: if matches!(delivery, Some(Err(_))) { SourceState::Down } else { rules_source.state },
+        error: delivery.as_ref().and_then(|answer| Some(answer.as_ref().err()?.reason())),
+        ..rules_source.clone()
+    };
     let no_alertmanager = missing(&asked.held, "Alertmanager");
     let no_rules = missing(&asked.rules, "Prometheus");
-    let (alerts, all_rules) = match asked.join(cx.clock.now()) {
-        Ok(joined) => (joined.alerts, known(joined.rules, "Prometheus")),
-        Err(error) => (Vec::new(), Err(no_rules.unwrap_or_else(|| error.to_string()))),
+    let (alerts, all_rules, unevaluated) = match asked.join(cx.clock.now()) {
+        Ok(joined) => (joined.alerts, known(joined.rules, "Prometheus"), joined.unevaluated),
+        Err(error) => (Vec::new(), Err(no_rules.unwrap_or_else(|| error.to_string())), Vec::new()),
     };
+    let unrecorded: Vec<_> = unevaluated.into_iter().filter(|rule| rule.name == name && rule.reads.is_some()).collect();
     let is_meant = |alert: &Alert| alert.name == name && filter.accepts(alert);
     let left_out = alerts.iter().filter(|alert| alert.name == name && !filter.accepts(alert)).count();
     // As Prometheus sends them: with the labels that it adds, so that one can ask for those, too.
@@ -81,6 +85,7 @@ pub async fn gather(cx: &Session, backends: &Backends<'_>, name: &str, filter: &
             now: cx.clock.now(),
             rules,
             probes,
+            unrecorded: Unevaluated::sentences(&unrecorded).into_iter().next(),
             delivery: known(delivery, "Prometheus").map(|delivery| (delivery.active, delivery.dropped)),
             alerts: own,
             others,

@@ -11,7 +11,7 @@ use crate::clients::prometheus::Prometheus;
 use crate::observe::trends::scraped_points;
 use crate::session::Session;
 use liveops_domain::change::timeline::Change;
-use liveops_domain::change::timeline::breaks::{Break, TooYoung, find, too_young};
+use liveops_domain::change::timeline::breaks::{Break, TooYoung, Uncovered, find, too_young, uncovered};
 use liveops_domain::change::timeline::rank::{Suspect, rank};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::metric::kpi::Kpi;
@@ -40,6 +40,9 @@ pub struct BreakLook {
     pub broken: Option<Break>,
     /// The end of the series, of which nothing can be said yet.
     pub young: TooYoung,
+    pub uncovered: Uncovered,
+    /// Why the series is not whole: who did not answer Prometheus' front end.
+    pub partial: Option<String>,
 }
 
 /// How often Prometheus scrapes: a finer step sees each sample several times, a coarser one sees late.
@@ -55,19 +58,28 @@ async fn scrape_interval(cx: &Session) -> Result<Duration> {
 /// # Errors
 /// Those of Prometheus.
 pub async fn series(cx: &Session, kpi: &Kpi, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Vec<Point>> {
-    measured(cx, kpi, (from, to), scrape_interval(cx).await?).await
+    Ok(measured(cx, kpi, (from, to), scrape_interval(cx).await?).await?.0)
 }
 
-async fn measured(cx: &Session, kpi: &Kpi, (from, to): Span, interval: Duration) -> Result<Vec<Point>> {
+/// The points, and why they are not all.
+async fn measured(
+    cx: &Session,
+    kpi: &Kpi,
+    (from, to): Span,
+    interval: Duration,
+) -> Result<(Vec<Point>, Option<String>)> {
     let client = Prometheus::new(cx.http()?, cx.prometheus()?, Effort::Quick);
     let span = (to - from).to_std().unwrap_or_default();
     let step = Duration::from_secs((span / POINTS).max(interval).as_secs().max(1));
-    let Answer::Matrix(series) = client.range(&kpi.promql(), from, to, step).await?.answer else {
-        return Ok(Vec::new());
+    let queried = client.range(&kpi.promql(), from, to, step).await?;
+    let partial = queried.partial().map(str::to_owned);
+    let Answer::Matrix(series) = queried.answer else {
+        return Ok((Vec::new(), partial));
     };
     // A KPI is one series; a user's own PromQL may give several, of which the first is looked at.
     let points = series.into_iter().next().map(|series| series.points);
-    Ok(points.into_iter().flatten().filter_map(|point| Some((point.at, point.value.float()?))).collect())
+    let points = points.into_iter().flatten().filter_map(|point| Some((point.at, point.value.float()?)));
+    Ok((points.collect(), partial))
 }
 
 /// Looks for the break of a KPI.
@@ -81,32 +93,36 @@ pub async fn look(cx: &Session, kpi: &Kpi, span: Span) -> Result<BreakLook> {
 async fn look_at(cx: &Session, kpi: &Kpi, span: Span, interval: &Result<Duration>) -> Result<BreakLook> {
     let asked = match interval {
         Ok(interval) => measured(cx, kpi, span, *interval).await,
-        Err(_) => Ok(Vec::new()),
+        Err(_) => Ok((Vec::new(), None)),
     };
     // Without Prometheus, what looks at the services themselves have left.
-    let points = match &asked {
-        Ok(points) if points.len() >= LEAST => points.clone(),
-        _ => scraped_points(cx, &kpi.name, span),
+    let (points, partial) = match &asked {
+        Ok((points, partial)) if points.len() >= LEAST => (points.clone(), partial.clone()),
+        _ => (scraped_points(cx, &kpi.name, span), None),
     };
     if points.len() < LEAST {
         return Err(match (asked, cx.prometheus()) {
             (Err(error), _) | (_, Err(error)) => error,
-            (Ok(points), Ok(prometheus)) => Error::Malformed {
+            (Ok((points, _)), Ok(prometheus)) => Error::Malformed {
                 system: "prometheus".into(),
                 url: prometheus.url(),
                 what: format!("{} of `{}`: too few to find a break in", count(points.len(), "point"), kpi.name),
             },
         });
     }
-    Ok(BreakLook { broken: find(&points), young: too_young(&points) })
+    let broken = find(&points, kpi.worse());
+    Ok(BreakLook { broken, young: too_young(&points), uncovered: uncovered(&points, span), partial })
 }
 
-/// The clearest break among the KPIs that have thresholds.
+/// The clearest break to the worse among the KPIs that have thresholds.
 pub async fn clearest(cx: &Session, span: Span) -> Option<(Kpi, Break)> {
     let kpis = cx.kpis().ok()?;
     let interval = scrape_interval(cx).await;
     let judged = kpis.iter().filter(|kpi| kpi.critical.is_some() || kpi.warn.is_some());
-    let asked = judged.map(async |kpi| Some((kpi.clone(), look_at(cx, kpi, span, &interval).await.ok()?.broken?)));
+    let asked = judged.map(async |kpi| {
+        let broken = look_at(cx, kpi, span, &interval).await.ok()?.broken?;
+        (broken.hurts != Some(false)).then(|| (kpi.clone(), broken))
+    });
     let found = join_all(asked).await.into_iter().flatten();
     found.max_by(|a, b| a.1.sigmas.total_cmp(&b.1.sigmas))
 }

@@ -33,7 +33,7 @@ pub async fn check(cx: &Session, name: &str, policy: Option<&str>) -> Result<Fin
     let mut found = Findings::default();
     let loaded = async {
         let client = Prometheus::new(cx.http()?, cx.prometheus()?, Effort::Quick);
-        client.rules().await
+        client.rules(&cx.clock).await?.whole()
     };
     let (world, target, loaded) = tokio::join!(preflight::world(cx, &rules, name), target(cx, service, &rules), loaded);
     for row in world {

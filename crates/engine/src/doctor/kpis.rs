@@ -54,7 +54,7 @@ pub async fn asked(cx: &Session, client: &Prometheus<'_>) -> Result<Vec<Finding>
     }
     all.sort_by(|a, b| a.kpi.name.cmp(&b.kpi.name));
     let names = if all.iter().any(|asked| matches!(asked.answer, Ok(false))) {
-        client.metric_names().await.unwrap_or_default()
+        client.metric_names(&[]).await.unwrap_or_default()
     } else {
         BTreeSet::new()
     };

@@ -3,7 +3,7 @@
 use tokio::join;
 
 use crate::clients::http::request::Effort;
-use crate::clients::prometheus::Prometheus;
+use crate::clients::prometheus::{Listed, Prometheus};
 use crate::doctor::finding::{Finding, System, no_answer};
 use crate::doctor::{alerts, answer, kpis, rules, targets};
 use crate::observe::alerts::backends;
@@ -39,7 +39,7 @@ async fn look(cx: &Session, system: &mut System) -> Result<()> {
     let (configured, now) = (settings.alertmanager.is_some(), cx.clock.now());
     let (scraped, evaluated, told, firing, measured, lost) = join!(
         client.targets(),
-        client.rules(),
+        client.rules(&cx.clock),
         client.alertmanagers(),
         async {
             match configured {
@@ -52,6 +52,7 @@ async fn look(cx: &Session, system: &mut System) -> Result<()> {
         lost(&client),
     );
     system.extend(or_unknown("targets", scraped.map(|all| targets::judge(&all))));
+    let evaluated = evaluated.and_then(Listed::whole);
     if let (Ok(rules), Ok(told)) = (&evaluated, &told) {
         system.extend(rules::delivery(rules, told, configured));
     }

@@ -170,7 +170,7 @@ async fn data(client: &Prometheus<'_>, kpis: &[Kpi]) -> Data {
     let names = if known.iter().all(|(_, has)| *has) {
         BTreeSet::new()
     } else {
-        client.metric_names().await.unwrap_or_default()
+        client.metric_names(&[]).await.unwrap_or_default()
     };
     let state = |kpi: &Kpi, has: bool| {
         let reason = || format!("not in Prometheus yet: {}", series_exist::reason(kpi, &names));

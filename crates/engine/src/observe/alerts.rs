@@ -9,7 +9,8 @@ use tokio::time::{Instant, timeout};
 use crate::clients::alertmanager::Alertmanager;
 use crate::clients::http::request::Effort;
 use crate::clients::http::target::Target;
-use crate::clients::prometheus::Prometheus;
+use crate::clients::prometheus::wire::Delivery;
+use crate::clients::prometheus::{Listed, Prometheus};
 use crate::observe::names::remember_alerts;
 use crate::session::Session;
 use liveops_domain::alert::Alert;
@@ -17,7 +18,8 @@ use liveops_domain::alert::deliveries::Deliveries;
 use liveops_domain::alert::filter::{KnownWords, service};
 use liveops_domain::alert::paging::{Known, Routing};
 use liveops_domain::alert::rule::Rule;
-use liveops_domain::alert::union::{Answered, Answers, Origin, Sending, Unevaluated, union};
+use liveops_domain::alert::unevaluated::Unevaluated;
+use liveops_domain::alert::union::{Answered, Answers, Origin, Sending, union};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::metric::level::Level;
 use liveops_domain::status::source::{Source, SourceState};
@@ -101,11 +103,13 @@ pub struct Asked {
     pub rules: Answered<Vec<Rule>>,
     pub routing: Known<Routing>,
     pub deliveries: Vec<Deliveries>,
+    /// The Alertmanagers that Prometheus sends alerts to.
+    pub delivery: Answered<Delivery>,
     /// Alertmanager first, then Prometheus.
     pub sources: [Source; 2],
     sending: Option<Sending>,
-    /// Why it is not known which alerts are muted.
-    unmarked: Option<String>,
+    /// What the answers leave open of any alert: whether it is muted, and what a part of a list does not have.
+    unknown: Vec<String>,
 }
 
 /// Finds the backends. One whose secret cannot be had is there, and does not answer.
@@ -169,9 +173,10 @@ impl Backends<'_> {
         let both = alertmanager.filter(|_| prometheus.is_some()).and(prometheus);
         let unknown = both.filter(|_| self.sending.get().is_none());
         let people = alertmanager.filter(|_| self.patience.is_none());
+        let told = prometheus.filter(|_| self.patience.is_none());
         let of_alertmanager = || ("alertmanager", alertmanager.map(Alertmanager::url));
         let of_prometheus = || ("prometheus", prometheus.map(Prometheus::url));
-        let ((held, routing, deliveries), (fired, rules, config)) = tokio::join!(
+        let ((held, routing, deliveries), ((fired, source), rules, config, delivery)) = tokio::join!(
             async {
                 tokio::join!(
                     timed(
@@ -185,18 +190,20 @@ impl Backends<'_> {
             async {
                 tokio::join!(
                     timed("prometheus", prometheus.map(|client| self.limited(of_prometheus(), client.alerts()))),
-                    self.asked(of_prometheus(), prometheus.map(Prometheus::rules)),
+                    self.asked(of_prometheus(), prometheus.map(|client| client.rules(&self.cx.clock))),
                     self.asked(of_prometheus(), unknown.map(Prometheus::configuration)),
+                    self.asked(of_prometheus(), told.map(Prometheus::alertmanagers)),
                 )
             },
         );
         let (held, alertmanager_source) = or_blocked(held, self.cx.alertmanager());
-        let (mut fired, mut prometheus_source) = or_blocked(fired, self.cx.prometheus());
-        if let (Some(Ok(_)), Some(Err(error))) = (&held, &fired)
-            && has_none(error)
+        let ((fired, unfired), (rules, unlisted)) = (unlist(fired), unlist(rules));
+        let (mut fired, mut prometheus_source) = or_blocked((fired, source), self.cx.prometheus());
+        if let Some(Err(error)) = &fired
+            && (matches!(rules, Some(Ok(_))) || has_none(error) && matches!(held, Some(Ok(_))))
         {
             prometheus_source.state = SourceState::Degraded;
-            fired = None;
+            fired = rules.as_ref().filter(|rules| rules.is_ok()).map(|_| Ok(Vec::new()));
         }
         if let Some(sending) = config.and_then(Result::ok).and_then(|config| Sending::of_config(&config)) {
             // Set once, since it was not there when it was asked for.
@@ -208,16 +215,17 @@ impl Backends<'_> {
             rules,
             routing: known(routing, "Alertmanager"),
             deliveries: deliveries.and_then(Result::ok).unwrap_or_default(),
+            delivery,
             sources: [alertmanager_source, prometheus_source],
             sending: self.sending.get().cloned(),
-            unmarked: None,
+            unknown: unfired.into_iter().chain(unlisted).collect(),
         };
         let may_mute = |routing: &Routing| routing.reports_muting && routing.has_intervals != Some(false);
         if let (Some(Ok(held)), Some(client), true) =
             (&mut asked.held, alertmanager, asked.routing.as_ref().is_ok_and(may_mute))
             && let Err(error) = self.limited(of_alertmanager(), client.mark_muted(held)).await
         {
-            asked.unmarked = Some(format!("which alerts a time interval mutes is not known: {error}"));
+            asked.unknown.push(format!("which alerts a time interval mutes is not known: {error}"));
         }
         asked
     }
@@ -261,6 +269,7 @@ impl Asked {
             Some(rules) => Some(rules.as_deref()),
             None => None,
         };
+        let tells_nobody = matches!(&self.delivery, Some(Ok(delivery)) if delivery.active.is_empty());
         let found = union(
             Answers {
                 fired: self.fired,
@@ -268,12 +277,13 @@ impl Asked {
                 held: self.held,
                 sending: self.sending,
                 alertmanager_since: self.routing.as_ref().ok().and_then(|routing| routing.since),
+                tells_nobody: tells_nobody && self.sources[0].state != SourceState::Unconfigured,
             },
             now,
         )?;
         let failing = self.deliveries.iter().filter(|one| one.fails());
         let failing = failing.map(|one| format!("Alertmanager's notifications fail, by {}", one.show()));
-        let source_gaps: Vec<String> = found.gaps.into_iter().chain(self.unmarked).collect();
+        let source_gaps: Vec<String> = found.gaps.into_iter().chain(self.unknown).collect();
         let of_rules = Unevaluated::sentences(&found.unevaluated);
         Ok(Alerts {
             origin: found.origin,
@@ -286,6 +296,15 @@ impl Asked {
             sources: self.sources.into(),
             rules: self.rules,
         })
+    }
+}
+
+/// A list, and why it is not whole.
+fn unlist<T>(answer: Answered<Listed<T>>) -> (Answered<Vec<T>>, Option<String>) {
+    match answer {
+        Some(Ok(Listed { all, partial })) => (Some(Ok(all)), partial.map(|why| why.to_string())),
+        Some(Err(error)) => (Some(Err(error)), None),
+        None => (None, None),
     }
 }
 

@@ -197,10 +197,11 @@ async fn series(cx: &Session) -> Result<(String, Value)> {
         (kpi.name.clone(), answer)
     });
     let mut all = serde_json::Map::new();
-    let mut failed = None;
+    let (mut failed, mut partial) = (None, None);
     for (name, answer) in futures_util::future::join_all(asked).await {
         match answer {
             Ok(queried) => {
+                partial = partial.or(queried.partial().map(str::to_owned));
                 all.insert(name, points(&queried.answer));
             }
             Err(error) => failed = Some(error),
@@ -214,6 +215,9 @@ async fn series(cx: &Session) -> Result<(String, Value)> {
             let mut text = format!("{known} of {} KPIs over the last hour", kpis.len());
             if let Some(error) = failed {
                 text = format!("{text}; the others are unknown: {error}");
+            }
+            if let Some(why) = partial {
+                text = format!("{text}; a part is missing: {why}");
             }
             let span = json!({ "start": rfc3339(end - BACK), "end": rfc3339(end), "step_s": STEP.as_secs() });
             Ok((text, json!({ "range": span, "kpis": all })))

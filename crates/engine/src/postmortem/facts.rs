@@ -1,5 +1,7 @@
 //! What the template of a postmortem is given: the incident, its timeline, deadlines, and suspects, in words.
 
+use std::cmp::Ordering;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
@@ -121,7 +123,7 @@ pub async fn causes(
     let harmed = |figure: &KpiSeries| {
         let points = figure.points.as_ref().ok()?.iter().copied();
         let points: Vec<_> = points.filter(|(at, _)| *at < span.harm).collect();
-        find(&points)
+        find(&points, figure.kpi.worse()).filter(|broken| broken.hurts != Some(false))
     };
     let broken = figures
         .iter()
@@ -239,7 +241,7 @@ impl KpiSeries {
 
     /// Is more of it worse?
     fn rises(&self) -> bool {
-        self.kpi.warn.is_some() || self.kpi.critical.is_some()
+        self.kpi.worse() == Some(Ordering::Greater)
     }
 
     /// Players are what a gauge of that name counts.

@@ -28,7 +28,7 @@ pub async fn explain(client: &Prometheus<'_>, promql: &str, known: Option<&Expre
     if known.metrics.is_empty() {
         return NoDataHints::hint("try a part of the expression, without comparisons and matchers");
     }
-    match client.metric_names().await {
+    match client.metric_names(&[]).await {
         Err(_) => NoDataHints::default(),
         Ok(names) if names.is_empty() => {
             NoDataHints::hint("this Prometheus has no metrics at all; is anything scraped?")

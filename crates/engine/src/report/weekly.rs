@@ -263,11 +263,13 @@ async fn courses(cx: &Session, kpis: &[&Kpi], period: &Period) -> Result<Vec<Opt
     let client = Prometheus::new(cx.http()?, cx.prometheus()?, Effort::Quick);
     let from = period.since.min(period.until - PAST);
     let asked = kpis.iter().map(async |kpi| {
-        let Answer::Matrix(series) = client.range(&kpi.promql(), from, period.until, EACH).await?.answer else {
+        let queried = client.range(&kpi.promql(), from, period.until, EACH).await?;
+        // A part of the course is none.
+        let (None, Answer::Matrix(series)) = (queried.partial(), &queried.answer) else {
             return Ok(None);
         };
-        let points = series.into_iter().next().map(|one| one.points).unwrap_or_default();
-        let points: Vec<_> = points.into_iter().filter_map(|point| Some((point.at, point.value.float()?))).collect();
+        let points = series.first().map(|one| one.points.as_slice()).unwrap_or_default();
+        let points: Vec<_> = points.iter().filter_map(|point| Some((point.at, point.value.float()?))).collect();
         Ok((!points.is_empty()).then(|| Course::of(kpi, &points, period)))
     });
     join_all(asked).await.into_iter().collect()

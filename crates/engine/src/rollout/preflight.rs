@@ -10,7 +10,7 @@ use crate::rollout::target::Objection;
 use crate::session::Session;
 use crate::slo::check::Checked;
 use crate::slo::{check as slo_gate, load};
-use liveops_domain::alert::union::Unevaluated;
+use liveops_domain::alert::unevaluated::Unevaluated;
 use liveops_domain::alert::{Urgency, urgency};
 use liveops_domain::error::{Error, Result};
 use liveops_domain::guard::alert::unmade;
@@ -170,7 +170,7 @@ async fn alerts_exist(cx: &Session, rules: &Rules) -> GateResult {
     let hint = || "write an alert rule for it, or pass `--prometheus URL`".to_owned();
     let known = async {
         let client = Prometheus::new(cx.http()?, cx.prometheus()?, Effort::Quick);
-        client.rules().await
+        client.rules(&cx.clock).await?.whole()
     };
     let known = known.await.map_err(|error| unknown(format!("no rules: {error}"), hint()))?;
     let alerting = known.iter().filter(|rule| rule.alerting.is_some()).count();

@@ -55,9 +55,11 @@ pub async fn gather(cx: &Session, named: &[PathBuf]) -> Result<Rules> {
         }
         Err(error) => return Err(error),
     };
-    let (answer, source) = timed("prometheus", Some(client.rules())).await;
-    let rules = answer.and_then(Result::ok).map(|rules| rules.iter().filter_map(AlertRule::of).collect());
-    Ok(Rules { rules, source: Some(source), is_complete: true })
+    let (answer, source) = timed("prometheus", Some(client.rules(&cx.clock))).await;
+    let listed = answer.and_then(Result::ok);
+    let is_complete = listed.as_ref().is_some_and(|listed| listed.partial.is_none());
+    let rules = listed.map(|listed| listed.all.iter().filter_map(AlertRule::of).collect());
+    Ok(Rules { rules, source: Some(source), is_complete })
 }
 
 /// The file that `liveops new` writes for a kind, from the project's folder, where it is there.

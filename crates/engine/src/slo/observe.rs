@@ -1,6 +1,7 @@
 //! What Prometheus knows of objectives now: the counts of each window, of the period, of what is excluded, and how far
 //! back it all goes. A few queries for all of them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -22,6 +23,7 @@ use liveops_domain::slo::expression::{components, counts};
 use liveops_domain::slo::indicator::{Counts, Indicator};
 use liveops_domain::status::source::{Source, SourceState};
 use liveops_domain::text::duration::to_promql;
+use liveops_domain::text::suggest::nearest;
 
 /// Objectives a query: large enough to be few, small enough that one is answered in time.
 const CHUNK: usize = 10;
@@ -66,7 +68,8 @@ pub async fn ask(cx: &Session, slos: &[Slo]) -> Result<Observed> {
         Err(error) => return Err(error),
     };
     let client = Prometheus::new(cx.http()?, target, Effort::Quick);
-    let asked = join_all(slos.chunks(CHUNK).map(|chunk| chunk_of(&client, chunk, now))).await;
+    let chunks = join_all(slos.chunks(CHUNK).map(|chunk| chunk_of(&client, chunk, now)));
+    let (asked, unseen) = tokio::join!(chunks, unseen(&client, slos));
     let failed = asked.iter().find_map(|answer| answer.as_ref().err());
     let source = Source::asked("prometheus", began.elapsed(), failed.map_or(Ok(()), Err));
     let mut observed = Observed { readings: Vec::new(), source, queries: 0 };
@@ -86,12 +89,39 @@ pub async fn ask(cx: &Session, slos: &[Slo]) -> Result<Observed> {
             }
         }
     }
+    // A counter that nobody has ever seen is no counter that has stayed at zero.
+    for (slo, reading) in slos.iter().zip(&mut observed.readings) {
+        let mut wanted = slo.parts.iter().flat_map(|part| part.indicator.metrics());
+        if let (Ok(_), Some(why)) = (&reading.period, wanted.find_map(|name| unseen.get(&name).cloned())) {
+            *reading = nothing(&why);
+        }
+    }
     if observed.source.state == SourceState::Down
         && let Some(scraped) = scraped::ask(cx, slos).await?
     {
         observed.readings = scraped.readings;
     }
     Ok(observed)
+}
+
+/// The metrics that Prometheus has never had, each with what to say of it.
+async fn unseen(client: &Prometheus<'_>, slos: &[Slo]) -> BTreeMap<String, String> {
+    let parts = slos.iter().flat_map(|slo| &slo.parts);
+    let wanted: BTreeSet<String> = parts.flat_map(|part| part.indicator.metrics()).collect();
+    let wanted: Vec<String> = wanted.into_iter().collect();
+    let Ok(known) = client.metric_names(&wanted).await else {
+        return BTreeMap::new();
+    };
+    let missing: Vec<&String> = wanted.iter().filter(|name| !known.contains(*name)).collect();
+    if missing.is_empty() {
+        return BTreeMap::new();
+    }
+    let all = client.metric_names(&[]).await.unwrap_or_default();
+    let why = |name: &String| {
+        let near = nearest(name, all.iter().map(String::as_str)).map(|near| format!("; did you mean `{near}`?"));
+        (name.clone(), format!("there is no metric `{name}`{}", near.unwrap_or_default()))
+    };
+    missing.into_iter().map(why).collect()
 }
 
 fn unknown(slos: &[Slo], error: &Error, why: &str) -> Observed {

@@ -41,10 +41,18 @@ pub async fn gather_at(only: &[String], cx: &Session, at: DateTime<Utc>) -> Resu
         client.instant("up", Some(at)),
         flags::changes_until(cx, at),
     );
+    let mut warnings = said.warnings;
+    let partial = |answer: &Result<Queried>| answer.as_ref().ok().and_then(|answer| Some(answer.partial()?.to_owned()));
+    let alert_gaps = match &fired {
+        Err(error) => Some(format!("what fired is not known: {error}")),
+        Ok(_) => partial(&fired).map(|why| format!("what fired is known in part: {why}")),
+    };
+    warnings.extend(partial(&up).map(|why| format!("prometheus, on the targets: {why}")));
     let is_up = said.source.state != SourceState::Down;
     let mut readings = Readings {
         kpis: said.kpis,
         alerts: fired.ok().map(|fired| alerts(fired, since.ok())),
+        alert_gaps: alert_gaps.into_iter().collect(),
         targets: up.ok().map(targets).filter(|known| known.up > 0 || !known.down.is_empty()),
         ..Readings::default()
     };
@@ -69,7 +77,7 @@ pub async fn gather_at(only: &[String], cx: &Session, at: DateTime<Utc>) -> Resu
     Ok(Gathered {
         readings,
         sources,
-        warnings: said.warnings,
+        warnings,
         alerts_expected: true,
         targets_expected: !is_up,
         presets: cx.are_kpis_presets()?,

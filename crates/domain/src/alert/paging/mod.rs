@@ -33,6 +33,8 @@ pub struct Facts {
     pub rules: Known<Vec<Rule>>,
     /// What the expression of the first rule without an alert gives now, condition by condition.
     pub probes: Vec<Probed>,
+    /// Which recording rule, of those that its rules read, is not evaluated, and why.
+    pub unrecorded: Option<String>,
     /// The Alertmanagers that Prometheus delivers to, and those that it dropped.
     pub delivery: Known<(Vec<String>, Vec<String>)>,
     /// Alertmanager's alerts of this name.

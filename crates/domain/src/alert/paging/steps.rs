@@ -9,7 +9,7 @@ use crate::alert::paging::quieted::{inhibited, muted, receivers, silenced};
 use crate::alert::paging::step::{ago, listed, step, tags, unknown};
 use crate::alert::paging::{Facts, Known, Reply, Step};
 use crate::alert::probe::Probed;
-use crate::alert::rule::Rule;
+use crate::alert::rule::{Rule, Trouble};
 use crate::alert::{Alert, AlertState};
 use crate::text::duration::human;
 
@@ -121,33 +121,28 @@ fn rule(facts: &Facts) -> Step {
 fn evaluated(rules: &[Rule], now: DateTime<Utc>) -> Step {
     let question = "is the rule evaluated?";
     let name = "evaluated";
-    if let Some(bad) = rules.iter().find(|rule| rule.health == "err") {
-        let why = format!("Prometheus fails at it: {}", bad.last_error);
-        return step(name, question, Reply::No, Some(false), vec![why]);
+    let last = rules.iter().filter_map(|rule| rule.last_evaluation).max();
+    let last = || last.map(|at| format!("last {} ago", ago(at.min(now), now)));
+    let troubled = rules.iter().find_map(|rule| Some((rule, rule.trouble(now)?)));
+    match (troubled, last()) {
+        (Some((_, Trouble::Fails(why))), _) => {
+            step(name, question, Reply::No, Some(false), vec![format!("Prometheus fails at it: {why}")])
+        }
+        (Some((rule, Trouble::Overdue(_))), Some(last)) => {
+            let interval = human(Duration::try_from_secs_f64(rule.interval).unwrap_or_default());
+            let evidence = vec![last, format!("though it should be every {interval}")];
+            step(name, question, Reply::No, Some(false), evidence)
+        }
+        (None, Some(last)) => step(name, question, Reply::Yes, Some(true), vec![last]),
+        _ => unknown(name, question, "Prometheus has not come to it yet".into()),
     }
-    let Some(last) = rules.iter().filter_map(|rule| rule.last_evaluation).max() else {
-        let why = "Prometheus has not come to it yet".to_owned();
-        return unknown(name, question, why);
-    };
-    let interval = rules.iter().map(|rule| rule.interval).fold(0.0, f64::max);
-    let late = Duration::try_from_secs_f64(interval * 3.0).unwrap_or_default().max(Duration::from_secs(60));
-    let age = now - last;
-    let mut evidence = vec![format!("last {} ago", ago(last.min(now), now))];
-    let is_late = age > TimeDelta::from_std(late).unwrap_or_default();
-    if is_late {
-        evidence.push(format!(
-            "though it should be every {}",
-            human(Duration::try_from_secs_f64(interval).unwrap_or_default())
-        ));
-    }
-    step(name, question, Reply::from_bool(!is_late), Some(!is_late), evidence)
 }
 
 fn condition(rules: &[Rule], facts: &Facts) -> Step {
     let question = "does its condition hold now?";
     let alerts: Vec<&Alert> = rules.iter().flat_map(own).collect();
     if alerts.is_empty() {
-        if let Some(why) = facts.misses() {
+        if let Some(why) = facts.misses().or_else(|| facts.unrecorded.clone()) {
             return unknown("condition", question, why);
         }
         let evidence: Vec<String> = facts.probes.iter().map(Probed::show).collect();

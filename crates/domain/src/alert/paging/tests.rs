@@ -56,6 +56,7 @@ fn facts(in_prometheus: Vec<Alert>, in_alertmanager: Vec<Alert>) -> Facts {
             series: Ok(vec![(Labels::new(), 0.01)]),
             absent: Vec::new(),
         }],
+        unrecorded: None,
         delivery: Ok((vec!["http://am/api/v2/alerts".into()], Vec::new())),
         alerts: Ok(in_alertmanager),
         others: Vec::new(),

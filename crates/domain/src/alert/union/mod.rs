@@ -8,10 +8,10 @@ use serde::Serialize;
 use serde_yaml::Value;
 
 use crate::alert::rule::Rule;
+use crate::alert::unevaluated::{Unevaluated, unevaluated};
 use crate::alert::{Alert, AlertState, Delivery};
 use crate::error::{Error, Result};
 use crate::metric::labels::Labels;
-use crate::text::count::count;
 
 /// Prometheus sends a firing alert again after this (`--rules.alert.resend-delay`), so an Alertmanager that has lost
 /// it has it again by then.
@@ -19,9 +19,6 @@ const RESEND: TimeDelta = TimeDelta::minutes(1);
 
 /// Between two evaluations, where the rule's group does not say (`evaluation_interval`).
 const INTERVAL: f64 = 60.0;
-
-/// Rules that are named in one sentence.
-const NAMED: usize = 3;
 
 /// What a source answered; `None` when it is not configured.
 pub type Answered<T> = Option<Result<T>>;
@@ -39,6 +36,8 @@ pub struct Answers<'a> {
     pub sending: Option<Sending>,
     /// Since when Alertmanager runs.
     pub alertmanager_since: Option<DateTime<Utc>>,
+    /// Prometheus says that it sends alerts to no Alertmanager.
+    pub tells_nobody: bool,
 }
 
 /// What Prometheus does to the labels of an alert that it sends.
@@ -77,60 +76,6 @@ pub struct Union {
     pub notes: Vec<String>,
 }
 
-/// An alerting rule that is loaded, and that Prometheus fails at or has not come to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unevaluated {
-    pub name: String,
-    pub severity: Option<String>,
-    /// What it fails with; `None` before the first time.
-    pub error: Option<String>,
-}
-
-impl Unevaluated {
-    /// Those among the rules.
-    fn among(rules: &[Rule]) -> Vec<Self> {
-        let one = |rule: &Rule| {
-            let alerting = rule.alerting.as_ref()?;
-            let error = match rule.health.as_str() {
-                "err" | "error" => Some(rule.last_error.clone()),
-                "unknown" if rule.last_evaluation.is_none() => None,
-                _ => return None,
-            };
-            let severity = alerting.labels.get("severity").cloned();
-            Some(Self { name: rule.name.clone(), severity, error })
-        };
-        rules.iter().filter_map(one).collect()
-    }
-
-    /// What is said of all of them: a sentence for each of the first that fail, one for the others.
-    pub fn sentences(all: &[Self]) -> Vec<String> {
-        let names = |some: &[&Self]| {
-            let mut names: Vec<String> = some.iter().take(NAMED).map(|one| format!("`{}`", one.name)).collect();
-            if let Some(more) = some.len().checked_sub(NAMED).filter(|more| *more > 0) {
-                names.push(format!("{more} more"));
-            }
-            names.join(", ")
-        };
-        let (failing, new): (Vec<&Self>, Vec<&Self>) = all.iter().partition(|one| one.error.is_some());
-        let (first, others) = failing.split_at(failing.len().min(NAMED));
-        let mut said: Vec<String> = first
-            .iter()
-            .map(|one| {
-                let why = one.error.as_deref().filter(|why| !why.is_empty()).unwrap_or("Prometheus gives no reason");
-                format!("whether `{}` fires is not known: its rule cannot be evaluated: {why}", one.name)
-            })
-            .collect();
-        if !others.is_empty() {
-            said.push(format!("{} cannot be evaluated, too: {}", count(others.len(), "more rule"), names(others)));
-        }
-        if !new.is_empty() {
-            let verb = if new.len() == 1 { "has" } else { "have" };
-            said.push(format!("{} {verb} not been evaluated yet: {}", count(new.len(), "rule"), names(&new)));
-        }
-        said
-    }
-}
-
 impl Sending {
     /// Reads Prometheus' configuration as it shows it: only its sections `global` and `alerting`, since the others may
     /// be large.
@@ -166,7 +111,7 @@ impl Sending {
 /// # Errors
 /// When no source answered: what the first of them failed with.
 pub fn union(answers: Answers<'_>, now: DateTime<Utc>) -> Result<Union> {
-    let Answers { fired, rules, held, sending, alertmanager_since } = answers;
+    let Answers { fired, rules, held, sending, alertmanager_since, tells_nobody } = answers;
     let mut gaps = Vec::new();
     let known_rules = match rules {
         Some(Ok(rules)) => Some(rules),
@@ -204,8 +149,12 @@ pub fn union(answers: Answers<'_>, now: DateTime<Utc>) -> Result<Union> {
     if alerts.is_empty() && known_rules.is_some_and(|rules| rules.iter().all(|rule| rule.alerting.is_none())) {
         gaps.push("Prometheus has no alerting rule: nothing can fire".into());
     }
-    let (faults, notes) = lost(&alerts);
-    Ok(Union { origin, alerts, gaps, unevaluated: Unevaluated::among(rules), faults, notes })
+    let (mut faults, notes) = lost(&alerts);
+    if tells_nobody && rules.iter().any(|rule| rule.alerting.is_some()) {
+        faults
+            .insert(0, "Prometheus has alerting rules, and no Alertmanager to send alerts to: nobody is paged".into());
+    }
+    Ok(Union { origin, alerts, gaps, unevaluated: unevaluated(rules, now), faults, notes })
 }
 
 /// The list of alerts, and those that the rules have beside.

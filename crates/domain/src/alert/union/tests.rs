@@ -50,7 +50,7 @@ fn both(fired: Vec<Alert>, held: Vec<Alert>, sending: Option<Sending>) -> Union 
         rules: Some(Ok(&rules)),
         held: Some(Ok(held)),
         sending,
-        alertmanager_since: None,
+        ..Answers::default()
     };
     union(answers, now()).expect("both answered")
 }
@@ -112,6 +112,18 @@ fn relabelling_is_given_the_benefit_of_the_doubt() {
 }
 
 #[test]
+fn alerts_without_anybody_to_send_them_to_are_a_fault() {
+    let rules = [rule("A", Vec::new())];
+    let with = |rules, tells_nobody| {
+        let answers =
+            Answers { fired: Some(Ok(Vec::new())), rules: Some(Ok(rules)), tells_nobody, ..Answers::default() };
+        union(answers, now()).expect("answered").faults
+    };
+    assert_eq!(with(&rules, true).len(), 1);
+    assert!(with(&rules, false).is_empty() && with(&[], true).is_empty());
+}
+
+#[test]
 fn what_has_just_begun_is_on_its_way() {
     let mut young = alert("alertname=A", AlertState::Firing);
     for (seconds, started, want) in [
@@ -127,6 +139,7 @@ fn what_has_just_begun_is_on_its_way() {
             held: Some(Ok(Vec::new())),
             sending: None,
             alertmanager_since: started.map(|ago| now() - TimeDelta::seconds(ago)),
+            tells_nobody: false,
         };
         let found = union(answers, now()).expect("both answered");
         assert_eq!(found.alerts[0].delivery, Some(want), "{seconds} {started:?}");
@@ -188,32 +201,6 @@ fn the_configuration_says_what_is_added_on_the_way() {
     assert_eq!(read, Sending { external: labels("cluster=eu shard=1"), relabels: true, drops: false });
     assert_eq!(Sending::of_config("global:\n  scrape_interval: 1s\n"), Some(Sending::default()));
     assert_eq!(Sending::of_config(""), None);
-}
-
-#[test]
-fn a_rule_that_is_not_evaluated_may_fire() {
-    let of = |name: &str, health: &str, error: &str| Rule {
-        health: health.into(),
-        last_error: error.into(),
-        ..rule(name, Vec::new())
-    };
-    let seen = Rule { last_evaluation: Some(now()), ..of("Seen", "unknown", "") };
-    let mut recording = of("a:b", "err", "boom");
-    recording.alerting = None;
-    let rules = [of("Good", "ok", ""), of("Bad", "err", "many-to-many"), of("New", "unknown", ""), seen, recording];
-    let answers = Answers { fired: Some(Ok(Vec::new())), rules: Some(Ok(&rules)), ..Answers::default() };
-    let found = union(answers, now()).expect("answered");
-    assert_eq!(
-        Unevaluated::sentences(&found.unevaluated),
-        [
-            "whether `Bad` fires is not known: its rule cannot be evaluated: many-to-many",
-            "1 rule has not been evaluated yet: `New`"
-        ]
-    );
-    let many: Vec<Rule> = (0..6).map(|n| of(&format!("R{n}"), "err", "x")).collect();
-    let said = Unevaluated::sentences(&Unevaluated::among(&many));
-    assert_eq!(said.len(), 4);
-    assert_eq!(said[3], "3 more rules cannot be evaluated, too: `R3`, `R4`, `R5`");
 }
 
 /// Label sets from few names and values, so that they meet.

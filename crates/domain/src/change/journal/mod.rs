@@ -18,8 +18,8 @@ use std::borrow::Cow;
 use std::fmt::Display;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -74,6 +74,7 @@ pub struct Event<D = Value, S = String> {
     #[serde(default = "none", skip_serializing_if = "Option::is_none")]
     pub id: Option<S>,
     /// When it was written.
+    #[serde(deserialize_with = "moment")]
     pub at: DateTime<Utc>,
     /// Who did it.
     pub by: S,
@@ -88,6 +89,13 @@ pub struct Event<D = Value, S = String> {
 
 fn none<S>() -> Option<S> {
     None
+}
+
+/// A time as it is written here, by the reader that knows only that form; and as others may write it.
+fn moment<'de, D: Deserializer<'de>>(text: D) -> Result<DateTime<Utc>, D::Error> {
+    let text = Text::deserialize(text)?;
+    let at = DateTime::parse_from_rfc3339(text.as_ref()).map_or_else(|_| text.as_ref().parse(), |at| Ok(at.to_utc()));
+    at.map_err(D::Error::custom)
 }
 
 /// What the chain is made of, however much of the event was read.
@@ -214,7 +222,7 @@ pub fn seal(head: &Head, entry: Entry) -> (String, Event) {
     })
     .expect("strings and JSON values always serialise");
     let body = &open[..open.len() - 1];
-    let hash = link(&head.hash, body);
+    let hash = String::from_utf8_lossy(&link(&head.hash, body)).into_owned();
     let line = format!("{body},\"hash\":\"{hash}\"}}");
     let event = Event { seq, id: entry.id, at: entry.at, by: entry.by, kind: entry.kind, data: entry.data, hash };
     (line, event)
@@ -244,24 +252,24 @@ fn follows<E: Sealed>((seq, hash): (u64, &str), event: &E, line: &str) -> Result
             seq + 1
         ));
     }
-    if link(hash, body) != event.hash() {
+    if link(hash, body) != *event.hash().as_bytes() {
         return Err("does not match its hash: it, or the line before it, was edited".into());
     }
     Ok(())
 }
 
-/// The hash of a line: over the hash before it and its body, which is given without the closing brace.
-fn link(previous: &str, body: &str) -> String {
+/// The hash of a line, in hexadecimal digits: over the hash before it and its body, which is given without the closing
+/// brace.
+fn link(previous: &str, body: &str) -> [u8; 64] {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut hash = Sha256::new();
     hash.update(previous.as_bytes());
     hash.update(b"\n");
     hash.update(body.as_bytes());
     hash.update(b"}");
-    let mut text = String::with_capacity(64);
-    for byte in hash.finalize() {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    let mut digits = [0; 64];
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(hash.finalize()) {
+        pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
     }
-    text
+    digits
 }

@@ -29,7 +29,7 @@ impl Above {
         let before = event.seq().checked_sub(1)?;
         let genesis = [GENESIS.to_owned()];
         let parents = if before == 0 { &genesis[..] } else { at(before) };
-        parents.iter().find(|hash| link(hash, body) == event.hash())?;
+        parents.iter().find(|hash| link(hash, body) == *event.hash().as_bytes())?;
         Some(if at(event.seq()).iter().any(|hash| hash == event.hash()) { Admitted::Again } else { Admitted::Fork })
     }
 }
@@ -50,7 +50,7 @@ struct Read<'a, E> {
 /// Reads lines, each with the one above it. Every line can be checked by itself, since its hash covers what the line
 /// above *says* its hash is.
 fn read<'a, E: Sealed + Deserialize<'a> + Send>(text: &'a str) -> Vec<Read<'a, E>> {
-    let mut all: Vec<Read<'a, E>> = Vec::new();
+    let mut all: Vec<Read<'a, E>> = Vec::with_capacity(memchr::memchr_iter(b'\n', text.as_bytes()).count() + 1);
     let mut last = None;
     for line in text.lines() {
         let event: Result<E, String> = serde_json::from_str(line).map_err(|error| stray(line, &error));
@@ -178,7 +178,7 @@ impl<'k> Chain<'k> {
     }
 
     fn judge<'a, E: Sealed + 'a>(&mut self, lines: Vec<Vec<Read<'a, E>>>) -> Vec<E> {
-        let mut events: Vec<E> = Vec::new();
+        let mut events: Vec<E> = Vec::with_capacity(lines.iter().map(Vec::len).sum());
         for read in lines.into_iter().flatten() {
             self.lines += 1;
             let line = self.lines;

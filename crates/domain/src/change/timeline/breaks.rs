@@ -3,7 +3,9 @@
 //! PELT proposes places; each is moved to the sharpest split nearby, and the largest shift wins if it is far out of the
 //! noise.
 
-use chrono::{DateTime, Utc};
+use std::cmp::Ordering;
+
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use crate::change::timeline::changepoint::changepoints;
@@ -23,6 +25,9 @@ const OFF: usize = 6;
 /// Shifts below so many deviations of the noise are noise.
 const SIGMAS: f64 = 4.0;
 
+/// Longer than any usual scrape interval.
+const GAP: TimeDelta = TimeDelta::minutes(3);
+
 /// A median absolute deviation is so many standard deviations of a normal distribution.
 const MAD: f64 = 1.4826;
 
@@ -40,10 +45,20 @@ pub struct Break {
     /// The shift in deviations of the noise.
     #[serde(with = "crate::metric::number")]
     pub sigmas: f64,
+    /// Is it to the worse? `None` where nobody said which way is worse.
+    pub hurts: Option<bool>,
 }
 
-/// The largest break of a series in the order of time; `None` when it has none. NaN and infinities are passed over.
-pub fn find(points: &[(DateTime<Utc>, f64)]) -> Option<Break> {
+impl Break {
+    /// Nothing was measured between the two levels for so long that the break may be anywhere in between.
+    pub fn is_in_a_gap(&self) -> bool {
+        self.at - self.after > GAP
+    }
+}
+
+/// The largest break of a series in the order of time, one to the worse before one to the better; `None` when it has
+/// none. NaN and infinities are passed over.
+pub fn find(points: &[(DateTime<Utc>, f64)], worse: Option<Ordering>) -> Option<Break> {
     let points: Vec<(DateTime<Utc>, f64)> = points.iter().copied().filter(|(_, value)| value.is_finite()).collect();
     if points.len() < 2 * LEAST {
         return None;
@@ -58,18 +73,22 @@ pub fn find(points: &[(DateTime<Utc>, f64)]) -> Option<Break> {
         .collect();
     places.sort_unstable();
     places.dedup();
-    let (place, _, sigmas) = places
+    let splits: Vec<(f64, Break)> = places
         .into_iter()
-        .map(|at| {
-            let (evidence, sigmas) = split(&values, at, side);
-            (at, evidence, sigmas)
+        .map(|place| {
+            let (evidence, sigmas) = split(&values, place, side);
+            let (before, after) = sides(&values, place, side);
+            let (from, to) = (median(before), median(after));
+            let hurts = worse.map(|worse| to.total_cmp(&from) == worse);
+            (evidence, Break { at: points[place].0, after: points[place - 1].0, from, to, sigmas, hurts })
         })
-        .max_by(|a, b| a.1.total_cmp(&b.1))?;
-    if sigmas < SIGMAS {
-        return None;
-    }
-    let (before, after) = sides(&values, place, side);
-    Some(Break { at: points[place].0, after: points[place - 1].0, from: median(before), to: median(after), sigmas })
+        .collect();
+    // Near a sharp split are blunt ones of the same step, so the best of a direction is judged, and no other.
+    let best = |hurts: Option<bool>| {
+        let of = splits.iter().filter(|(_, split)| split.hurts == hurts);
+        of.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, split)| split).filter(|split| split.sigmas >= SIGMAS)
+    };
+    best(Some(true)).or_else(|| best(Some(false))).or_else(|| best(None)).cloned()
 }
 
 /// The end of a series, of which nothing can be said yet.
@@ -95,6 +114,28 @@ pub fn too_young(points: &[(DateTime<Utc>, f64)]) -> TooYoung {
     };
     let tail = (1..LEAST).rev().filter(|tail| points.len() >= tail + 2 * LEAST).find(departs);
     TooYoung { seconds, may_have_begun: tail.map(|tail| points[points.len() - tail].0) }
+}
+
+/// What a series does not cover of the time that was asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Uncovered {
+    /// Its first point, where that is later than a tenth of the time.
+    pub begins: Option<DateTime<Utc>>,
+    /// Its last point, where more should have followed: what came then is not known.
+    pub ended: Option<DateTime<Utc>>,
+}
+
+/// What the series, in the order of time, does not cover of a span.
+pub fn uncovered(points: &[(DateTime<Utc>, f64)], (from, to): (DateTime<Utc>, DateTime<Utc>)) -> Uncovered {
+    let known: Vec<(DateTime<Utc>, f64)> = points.iter().copied().filter(|(_, value)| value.is_finite()).collect();
+    let (Some((first, _)), Some((last, _))) = (known.first(), known.last()) else {
+        return Uncovered::default();
+    };
+    let patience = TimeDelta::seconds(spacing(&known) * i64::try_from(LEAST).unwrap_or_default());
+    Uncovered {
+        begins: Some(*first).filter(|first| *first - from > ((to - from) / 10).max(patience)),
+        ended: Some(*last).filter(|last| to - *last > patience.max(GAP)),
+    }
 }
 
 /// Seconds between two points, of most pairs.
@@ -185,7 +226,7 @@ mod tests {
     fn a_step_is_found_where_it_is() {
         let wobble = |n: usize| f64::from(u8::try_from(n * 7 % 5).expect("small")) * 0.1;
         let step = series((0..120).map(|n| if n < 77 { 10.0 } else { 20.0 } + wobble(n)));
-        let found = find(&step).expect("a break");
+        let found = find(&step, None).expect("a break");
         assert_eq!(found.at, step[77].0);
         assert_eq!(found.after, step[76].0);
         assert!(found.from < 11.0 && found.to > 19.0, "{found:?}");
@@ -198,20 +239,51 @@ mod tests {
         // With three points of the new level, the split before the last old one is clear enough.
         for young in 1..LEAST - 1 {
             let points = broken(young);
-            assert_eq!(find(&points), None);
+            assert_eq!(find(&points, None), None);
             let said = too_young(&points);
             assert_eq!((said.seconds, said.may_have_begun), (120, Some(points[120 - young].0)), "{young}");
         }
-        assert!(find(&broken(LEAST)).is_some());
+        assert!(find(&broken(LEAST), None).is_some());
         assert_eq!(too_young(&broken(0)).may_have_begun, None);
     }
 
     #[test]
     fn what_does_not_break_has_no_break() {
-        assert_eq!(find(&series([1.0; 100])), None);
-        assert_eq!(find(&series([])), None);
-        assert_eq!(find(&series([f64::NAN; 50])), None);
+        assert_eq!(find(&series([1.0; 100]), None), None);
+        assert_eq!(find(&series([]), None), None);
+        assert_eq!(find(&series([f64::NAN; 50]), None), None);
         let noise = (0..200_u32).map(|n| f64::from(n.wrapping_mul(2_654_435_761) >> 16) / 65_536.0);
-        assert_eq!(find(&series(noise)), None);
+        assert_eq!(find(&series(noise), None), None);
+    }
+
+    #[test]
+    fn what_hurts_comes_before_its_recovery() {
+        let wobble = |n: usize| f64::from(u8::try_from(n * 7 % 5).expect("small")) * 0.1;
+        let level = |n: usize| if (60..100).contains(&n) { 20.0 } else { 10.0 };
+        let points = series((0..240).map(|n| level(n) + wobble(n)));
+        let found = |worse| find(&points, worse).expect("a break");
+        assert_eq!(
+            (found(Some(Ordering::Greater)).at, found(Some(Ordering::Greater)).hurts),
+            (points[60].0, Some(true))
+        );
+        assert_eq!((found(Some(Ordering::Less)).at, found(Some(Ordering::Less)).hurts), (points[100].0, Some(true)));
+        assert_eq!(found(None).hurts, None);
+        let better = series((0..120).map(|n| if n < 60 { 20.0 } else { 10.0 } + wobble(n)));
+        let found = find(&better, Some(Ordering::Greater)).expect("a break");
+        assert_eq!((found.at, found.hurts), (better[60].0, Some(false)));
+    }
+
+    #[test]
+    fn what_a_series_does_not_cover_is_known() {
+        let points = series([1.0; 100]);
+        let (first, last) = (points[0].0, points[99].0);
+        let of =
+            |from: i64, to: i64| uncovered(&points, (first - TimeDelta::seconds(from), last + TimeDelta::seconds(to)));
+        assert_eq!(of(0, 0), Uncovered::default());
+        assert_eq!(of(300, 180), Uncovered::default());
+        assert_eq!(of(3600, 181), Uncovered { begins: Some(first), ended: Some(last) });
+        let mut unmeasured = points.clone();
+        unmeasured[80..].iter_mut().for_each(|(_, value)| *value = f64::NAN);
+        assert_eq!(uncovered(&unmeasured, (first, last)).ended, Some(points[79].0));
     }
 }

@@ -49,17 +49,20 @@ pub fn rank(changes: &[Change], broken: &Break, service: Option<&str>) -> Vec<Su
 
 fn judge(change: &Change, broken: &Break, service: Option<&str>) -> Option<Suspect> {
     let (habit, slowness) = habits(change.kind);
-    // What came after the break cannot have made it; within a step of the series nobody can tell.
-    let step = broken.at - broken.after;
+    // What came after the break cannot have made it; within a step of the series nobody can tell. Where nothing was
+    // measured, the break may be at the begin of that.
+    let is_in_gap = broken.is_in_a_gap();
+    let step = if is_in_gap { TimeDelta::zero() } else { broken.at - broken.after };
     if change.at > broken.at + step / 2 {
         return None;
     }
-    let before = seconds(broken.at, change.at).max(0.0);
+    let begin = if is_in_gap { broken.after } else { broken.at };
+    let before = seconds(begin, change.at).max(0.0);
     let mut score = habit * (-before / slowness).exp();
-    let mut reasons = vec![if change.at > broken.at {
-        "at the break".to_owned()
-    } else {
-        format!("{} before the break", compact(before))
+    let mut reasons = vec![match (change.at > begin, is_in_gap) {
+        (true, true) => "while nothing was measured".to_owned(),
+        (true, false) => "at the break".to_owned(),
+        (false, _) => format!("{} before the break", compact(before)),
     }];
     match (service, &change.service) {
         (Some(wanted), Some(found)) if wanted == found => reasons.push("same service".into()),
@@ -106,7 +109,7 @@ mod tests {
     }
 
     fn broken(seconds: i64) -> Break {
-        Break { at: at(seconds), after: at(seconds - 30), from: 1.0, to: 2.0, sigmas: 9.0 }
+        Break { at: at(seconds), after: at(seconds - 30), from: 1.0, to: 2.0, sigmas: 9.0, hurts: None }
     }
 
     #[test]
@@ -163,7 +166,7 @@ mod tests {
                 let kind = kinds[random.usize(..kinds.len())];
                 changes.push(change(random.i64(0..7_200), kind, Some(service), None));
             }
-            let Some(broken) = find(&points) else {
+            let Some(broken) = find(&points, None) else {
                 continue;
             };
             if (broken.at - at(cause + delay)).num_seconds().abs() <= 60 {

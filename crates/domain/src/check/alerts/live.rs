@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::alert::rule::Rule;
+use crate::alert::rule::{Rule, Trouble};
 use crate::check::alerts::file::{RuleFile, RuleGroup, WrittenRule};
 use crate::check::alerts::history::PAST;
 use crate::check::alerts::set::RuleSet;
@@ -49,22 +49,22 @@ pub fn loaded(rules: &[Rule]) -> RuleFile {
 pub fn health(rules: &[Rule], now: DateTime<Utc>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for rule in rules {
-        if rule.health == "err" {
-            let why = format!("Prometheus cannot evaluate it: {}", rule.last_error);
-            findings.push(
-                Finding::new("A19", Level::High, rule.name.clone(), why)
-                    .fix("correct its expression; until then it is silent"),
-            );
-            continue;
+        let found = |why: String, fix: &str| Finding::new("A19", Level::High, rule.name.clone(), why).fix(fix);
+        match rule.trouble(now) {
+            Some(Trouble::Fails(why)) => {
+                let why = format!("Prometheus cannot evaluate it: {why}");
+                findings.push(found(why, "correct its expression; until then it is silent"));
+                continue;
+            }
+            Some(Trouble::Overdue(age)) => {
+                let (age, interval) = (seconds(age.as_seconds_f64()), seconds(rule.interval));
+                let why = format!("it was evaluated {age} ago, and should be every {interval}");
+                findings.push(found(why, "see why Prometheus is late: `liveops doctor`"));
+                continue;
+            }
+            Some(Trouble::NotYet) | None => {}
         }
-        let late = rule.last_evaluation.map(|at| (now - at).num_milliseconds() as f64 / 1000.0);
-        if let Some(late) = late.filter(|late| rule.interval > 0.0 && *late > rule.interval * 2.0 + 60.0) {
-            let why = format!("it was evaluated {} ago, and should be every {}", seconds(late), seconds(rule.interval));
-            findings.push(
-                Finding::new("A19", Level::High, rule.name.clone(), why)
-                    .fix("see why Prometheus is late: `liveops doctor`"),
-            );
-        } else if rule.interval > 0.0 && rule.evaluation > rule.interval / 2.0 {
+        if rule.interval > 0.0 && rule.evaluation > rule.interval / 2.0 {
             let why = format!(
                 "one evaluation takes {}, more than half of its interval of {}",
                 seconds(rule.evaluation),

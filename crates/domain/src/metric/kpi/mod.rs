@@ -6,6 +6,7 @@ mod promql;
 mod tests;
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::time::Duration;
 
 use crate::metric::estimate::Estimate;
@@ -13,7 +14,7 @@ use crate::metric::labels::Labels;
 use crate::metric::level::Level;
 use crate::metric::quantity::Unit;
 use crate::metric::selector::Selector;
-use crate::metric::threshold::Threshold;
+use crate::metric::threshold::{Comparison, Threshold};
 
 /// One key figure.
 #[derive(Debug, Clone, PartialEq)]
@@ -177,6 +178,15 @@ impl Kpi {
                 Some(*window)
             }
             KpiKind::Gauge { .. } | KpiKind::PromQl(_) => None,
+        }
+    }
+
+    /// Which way is worse, where its thresholds say so.
+    pub fn worse(&self) -> Option<Ordering> {
+        match self.critical.as_ref().or(self.warn.as_ref())?.op {
+            Comparison::Above | Comparison::AtLeast => Some(Ordering::Greater),
+            Comparison::Below | Comparison::AtMost => Some(Ordering::Less),
+            Comparison::Equal | Comparison::NotEqual => None,
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use crate::clients::http::request::Effort;
-use crate::clients::prometheus::Prometheus;
+use crate::clients::prometheus::{Listed, Prometheus};
 use crate::incident::incidents_here;
 use crate::session::{Session, alertmanager};
 use liveops_domain::alert::rule::Rule;
@@ -38,7 +38,7 @@ pub async fn open<'a>(cx: &'a Session, found: &mut Findings) -> Result<Option<Li
             found.unknown(id, "prometheus", why.clone());
         }
     };
-    let rules = match client.rules().await {
+    let rules = match client.rules(&cx.clock).await.and_then(Listed::whole) {
         Ok(rules) => rules,
         Err(error) => {
             unknown(error.to_string());

@@ -18,10 +18,12 @@ use crate::clients::http::target::Target;
 use crate::clients::prometheus::wire::{
     AlertsWire, BuildWire, ConfigWire, DataWire, Delivery, ManagersWire, RulesWire, TargetsWire, or_empty,
 };
+use crate::clock::Clock;
 use liveops_domain::alert::Alert;
 use liveops_domain::alert::rule::Rule;
-use liveops_domain::error::Result;
+use liveops_domain::error::{Error, Result};
 use liveops_domain::metric::series::{Queried, ScrapeTarget};
+use liveops_domain::status::skew::skew;
 use liveops_domain::text::count::count;
 use liveops_domain::text::duration;
 
@@ -121,16 +123,23 @@ impl<'a> Prometheus<'a> {
     ///
     /// # Errors
     /// As [`Prometheus::instant`].
-    pub async fn alerts(&self) -> Result<Vec<Alert>> {
-        Ok(self.get::<AlertsWire>("api/v1/alerts").await?.into_domain())
+    pub async fn alerts(&self) -> Result<Listed<Alert>> {
+        let answer = self.http.send(&self.target, Request::get("api/v1/alerts").effort(self.effort)).await?;
+        Listed::of(&answer, AlertsWire::into_domain)
     }
 
-    /// All rules, in their groups' order.
+    /// All rules, in their groups' order. When each was evaluated is told by this clock, however wrong the server's is.
     ///
     /// # Errors
     /// As [`Prometheus::instant`].
-    pub async fn rules(&self) -> Result<Vec<Rule>> {
-        Ok(self.get::<RulesWire>("api/v1/rules").await?.into_domain())
+    pub async fn rules(&self, clock: &Clock) -> Result<Listed<Rule>> {
+        let answer = self.http.send(&self.target, Request::get("api/v1/rules").effort(self.effort)).await?;
+        let mut rules = Listed::of(&answer, RulesWire::into_domain)?;
+        let off = answer.date.filter(|_| !clock.is_fixed()).map(|date| skew(date, clock.now(), answer.elapsed));
+        for at in rules.all.iter_mut().filter_map(|rule| rule.last_evaluation.as_mut()) {
+            *at -= off.unwrap_or_default();
+        }
+        Ok(rules)
     }
 
     /// The active scrape targets.
@@ -143,12 +152,15 @@ impl<'a> Prometheus<'a> {
         Ok(data::<TargetsWire>(&answer)?.into_domain())
     }
 
-    /// The names of all metrics.
+    /// The names of all metrics that it has, ever since it keeps; of a list, those among it.
     ///
     /// # Errors
     /// As [`Prometheus::instant`].
-    pub async fn metric_names(&self) -> Result<BTreeSet<String>> {
-        let request = Request::get("api/v1/label/__name__/values").effort(self.effort);
+    pub async fn metric_names(&self, among: &[String]) -> Result<BTreeSet<String>> {
+        let only =
+            (!among.is_empty()).then(|| ("match[]".to_owned(), format!("{{__name__=~\"{}\"}}", among.join("|"))));
+        let request =
+            Request::get("api/v1/label/__name__/values").query(only.into_iter().collect()).effort(self.effort);
         let answer = self.http.send(&self.target, request).await?;
         // Some say `null` for no name at all.
         Ok(decode(&answer)?.data.unwrap_or_default())
@@ -221,6 +233,31 @@ impl<'a> Prometheus<'a> {
 
 fn data<T: DeserializeOwned>(answer: &HttpAnswer) -> Result<T> {
     decode::<T>(answer)?.data.ok_or_else(|| answer.malformed("success without data"))
+}
+
+/// A list, of which a part may be missing.
+#[derive(Debug)]
+pub struct Listed<T> {
+    pub all: Vec<T>,
+    /// Why it is not whole: who did not answer the front end.
+    pub partial: Option<Error>,
+}
+
+impl<T> Listed<T> {
+    fn of<W: DeserializeOwned>(answer: &HttpAnswer, into_domain: fn(W) -> Vec<T>) -> Result<Self> {
+        let envelope = decode::<W>(answer)?;
+        let partial = envelope.warnings.first().map(|why| answer.malformed(&format!("the list is not whole: {why}")));
+        let data = envelope.data.ok_or_else(|| answer.malformed("success without data"))?;
+        Ok(Self { all: into_domain(data), partial })
+    }
+
+    /// For whom a part is not enough.
+    ///
+    /// # Errors
+    /// `Malformed`, where it is a part.
+    pub fn whole(self) -> Result<Vec<T>> {
+        self.partial.map_or(Ok(self.all), Err)
+    }
 }
 
 /// Prometheus says what is wrong in the body of a 400 or 422 too.
