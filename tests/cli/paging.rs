@@ -220,7 +220,8 @@ fn a_room_that_is_called_in_the_pagers_place_hears_of_it_once_and_as_a_page() {
     for status in [400, 500] {
         let pager = Stub::new().on("POST", "/*", Answer::text("no").status(status));
         let room = Stub::new().on("POST", "/*", Answer::text("ok"));
-        let channel = |name: &str, stub: &Stub| format!("    - {{ name: {name}, type: webhook, url: \"{}\" }}\n", stub.url());
+        let channel =
+            |name: &str, stub: &Stub| format!("    - {{ name: {name}, type: webhook, url: \"{}\" }}\n", stub.url());
         let rule = "  rules: [ { on: opened, page: [ pager, room ], tell: room } ]\n";
         let env = env(&format!("{}{}{rule}", channel("pager", &pager), channel("room", &room)));
         env.run(OPEN).expect_code(0);
@@ -238,11 +239,15 @@ fn a_room_that_is_called_in_the_pagers_place_hears_of_it_once_and_as_a_page() {
 
 #[test]
 fn a_program_that_leaves_the_call_running_behind_it_has_called() {
-    let env = env("    - { name: phone, type: exec, command: [sh, -c, 'cat > /dev/null; echo >> called; (sleep 60) & exit 0'] }\n");
+    let env = env(
+        "    - { name: phone, type: exec, command: [sh, -c, 'cat > /dev/null; echo >> called; (sleep 60) & exit 0'] }\n",
+    );
     env.run(OPEN).expect_code(0);
     env.run(["incident", "note", "x"]).expect_code(0);
     assert_eq!(env.read("called").lines().count(), 1);
-    let env = crate::notify::env("    - { name: phone, type: exec, command: [sh, -c, '(sleep 60) & echo no line >&2; exit 1'] }\n");
+    let env = crate::notify::env(
+        "    - { name: phone, type: exec, command: [sh, -c, '(sleep 60) & echo no line >&2; exit 1'] }\n",
+    );
     let run = env.run(OPEN).expect_code(5);
     assert!(run.stderr.contains("no line"), "{}", run.stderr);
 }

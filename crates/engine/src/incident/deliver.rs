@@ -120,7 +120,8 @@ pub fn enqueue(cx: &Session, recipients: &Recipients, message: Message) -> Enque
 /// Delivers what was just put into the outbox.
 pub async fn dispatch(cx: &Session, Enqueued { pages, news }: Enqueued, confirmed: &Confirmed) -> Deliveries {
     // Whoever may yet be paged is told only when nobody was to call them.
-    let is_next = |item: &OutboxItem| pages.iter().flat_map(|page| &page.then).flatten().any(|name| *name == item.channel);
+    let is_next =
+        |item: &OutboxItem| pages.iter().flat_map(|page| &page.then).flatten().any(|name| *name == item.channel);
     let (later, news): (Vec<_>, Vec<_>) = fold(cx, news).into_iter().partition(is_next);
     let (mut deliveries, told) = tokio::join!(page(cx, pages, confirmed), tell(cx, news, confirmed));
     let is_paged = |item: &OutboxItem| {

@@ -4,8 +4,8 @@ use futures_util::{StreamExt, stream};
 
 use crate::change::confirmed::Confirmed;
 use crate::files::outbox::OutboxItem;
-use crate::incident::incidents_here;
 use crate::incident::deliver::{Deliveries, attempt, discard, moot, next_group, now as incident_now, page, queue};
+use crate::incident::incidents_here;
 use crate::incident::news::fold;
 use crate::incident::unsent_pages::queue_forgotten;
 use crate::session::{Session, outbox};

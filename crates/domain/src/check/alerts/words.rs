@@ -93,14 +93,11 @@ pub fn labels(set: &RuleSet<'_>, placed: Placed<'_>) -> Vec<Finding> {
 pub fn annotations(set: &RuleSet<'_>, placed: Placed<'_>) -> Vec<Finding> {
     let rule = placed.rule;
     let mut findings = Vec::new();
-    match rule.labels.get("severity") {
-        None => {
-            let why = "it has no label `severity`: nobody can tell whether to wake somebody";
-            findings.push(
-                rule.finding("A12", Level::High, why).fix("add `severity` to its labels, such as `severity: warning`"),
-            );
-        }
-        Some(_) => {}
+    if !rule.labels.contains_key("severity") {
+        let why = "it has no label `severity`: nobody can tell whether to wake somebody";
+        findings.push(
+            rule.finding("A12", Level::High, why).fix("add `severity` to its labels, such as `severity: warning`"),
+        );
     }
     let has = |names: &[&str]| {
         names.iter().any(|name| rule.annotations.contains_key(*name) || rule.labels.contains_key(*name))
