@@ -154,6 +154,53 @@ fn a_figure_that_did_not_break_says_so_and_one_that_is_unknown_too() {
     assert!(dead.stdout.contains("is unknown") && dead.stdout.contains("1.42"), "{}", dead.stdout);
 }
 
+/// A Prometheus with these values of the KPI, one each 30 s up to now.
+fn measured(value: impl Fn(i64) -> Option<f64> + Send + Sync + 'static) -> Stub {
+    let values = move || -> Vec<Value> {
+        let point = |n: i64| {
+            let wobble = f64::from(u8::try_from(n * 7 % 5).unwrap()) * 0.0001;
+            Some(json!([NOW_UNIX - 7_200 + n * 30, (value(n)? + wobble).to_string()]))
+        };
+        (0..=240).filter_map(point).collect()
+    };
+    Stub::new().on_fn("POST", "/api/v1/query_range", move |_| {
+        let result = json!([{"metric": {}, "values": values()}]);
+        Answer::json(json!({"status": "success", "data": {"resultType": "matrix", "result": result}}))
+    })
+}
+
+fn around(stub: &Stub) -> (i32, String) {
+    let env = env();
+    record(&env, &["--kind", "deploy", "--service", "game", "--version", "1.42", "--at", "2026-01-15T09:52:00Z"]);
+    let run = env.run(["changes", "--around", "error_rate", "--prometheus", &stub.url()]);
+    (run.code, run.stdout)
+}
+
+#[test]
+fn what_was_not_measured_is_unknown_and_the_break_in_a_gap_has_both_ends() {
+    // Its last value is 30 minutes old.
+    let (code, text) = around(&measured(|n| (n <= 180).then_some(0.001)));
+    assert!(code == 3 && text.contains("has no value after 2026-01-15T10:00:00Z"), "{code} {text}");
+    // Nothing was measured from 09:50 to 10:10: whoever changed something then is suspected.
+    let gap = measured(|n| (!(161..200).contains(&n)).then_some(if n < 180 { 0.001 } else { 0.05 }));
+    let (code, text) = around(&gap);
+    assert!(code == 0 && text.contains("between 2026-01-15T09:50:00Z and 2026-01-15T10:10:00Z"), "{code} {text}");
+    assert!(text.contains("while nothing was measured"), "{text}");
+}
+
+#[test]
+fn what_got_better_is_not_looked_at_before_what_got_worse() {
+    let level = |from: f64, to: f64| move |n| Some(if (80..180).contains(&n) { to } else { from });
+    let bounded = CONFIG.replace("service: game }\n", "service: game, warn: '> 1%' }\n");
+    for (from, to, broke) in [(0.001, 0.05, "09:10:00Z"), (0.05, 0.001, "10:00:00Z")] {
+        let stub = measured(level(from, to));
+        let env = env();
+        env.write("liveops.yaml", &bounded);
+        let run = env.run(["changes", "--around", "error_rate", "--prometheus", &stub.url()]).expect_code(0);
+        assert!(run.stdout.contains(&format!("0.12 % to 5.02 % 2026-01-15T{broke}")), "{}", run.stdout);
+    }
+}
+
 #[test]
 fn dead_sources_are_named_and_blank_nothing() {
     let env = env()

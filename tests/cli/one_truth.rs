@@ -177,6 +177,53 @@ fn a_page_that_is_lost_is_critical_whatever_the_alert_is() {
 }
 
 #[test]
+fn rules_whose_alerts_go_to_no_alertmanager_page_nobody() {
+    let world = World::new(&[], &[]);
+    let none = json!({"activeAlertmanagers": [], "droppedAlertmanagers": []});
+    world.prometheus.set("GET", "/api/v1/alertmanagers", good(&none));
+    for args in [&["status"][..], &["alerts"], &["doctor"]] {
+        let run = world.env.run(args);
+        let text = format!("{}{}", run.stdout, run.stderr);
+        assert!(text.contains("no Alertmanager to send alerts to"), "{args:?} {}: {text}", run.code);
+        assert!(!text.contains("notifications fail"), "the reason is in the first line: {text}");
+    }
+}
+
+#[test]
+fn a_list_that_is_not_whole_is_unknown() {
+    for path in ["/api/v1/alerts", "/api/v1/rules"] {
+        let world = World::new(&[], &[]);
+        let data = if path.ends_with("rules") {
+            json!({"groups": [{"name": "g", "interval": 15, "rules": [{"type": "alerting", "name": "Down",
+                "query": "up == 0", "duration": 0, "labels": {}, "annotations": {"runbook_url": "x"}, "alerts": [],
+                "health": "ok", "state": "inactive", "lastEvaluation": NOW, "evaluationTime": 0.001}]}]})
+        } else {
+            json!({"alerts": []})
+        };
+        let partial = json!({"status": "success", "data": data, "warnings": ["store eu-2 is down"]});
+        world.prometheus.set("GET", path, Answer::json(partial));
+        for args in [&["status"][..], &["alerts"]] {
+            let run = world.env.run(args).expect_code(3);
+            assert!(format!("{}{}", run.stdout, run.stderr).contains("store eu-2 is down"), "{path}: {}", run.stdout);
+        }
+    }
+}
+
+#[test]
+fn a_rule_that_is_no_longer_evaluated_is_unknown() {
+    let world = World::new(&[], &[]);
+    let rule = json!({"type": "alerting", "name": "Down", "query": "up == 0", "duration": 0, "labels": {},
+        "annotations": {"runbook_url": "x"}, "alerts": [], "health": "ok", "state": "inactive",
+        "lastEvaluation": "2026-01-15T10:00:00Z", "evaluationTime": 0.001});
+    let groups = json!({"groups": [{"name": "g", "interval": 15, "rules": [rule]}]});
+    world.prometheus.set("GET", "/api/v1/rules", good(&groups));
+    for (args, code) in [(&["status"][..], 3), (&["alerts"], 3), (&["alerts", "explain", "Down"], 1)] {
+        let run = world.env.run(args).expect_code(code);
+        assert!(format!("{}{}", run.stdout, run.stderr).contains("Down"), "{args:?}: {}", run.stdout);
+    }
+}
+
+#[test]
 fn what_one_source_cannot_know_is_said() {
     let world = World::new(&[], &[]);
     for args in [&["status"][..], &["alerts"]] {

@@ -225,14 +225,14 @@ fn a_room_that_is_called_in_the_pagers_place_hears_of_it_once_and_as_a_page() {
         let rule = "  rules: [ { on: opened, page: [ pager, room ], tell: room } ]\n";
         let env = env(&format!("{}{}{rule}", channel("pager", &pager), channel("room", &room)));
         env.run(OPEN).expect_code(0);
-        let heard: Vec<_> = room.requests().iter().map(|one| one.json()["page"].clone()).collect();
+        let heard: Vec<_> = room.requests().iter().map(|one| one.json()["message"]["page"].clone()).collect();
         assert_eq!(heard, [json!(true)], "{status}");
         // Where the pager takes it, the room only hears of it.
         pager.set("POST", "/*", Answer::text("ok"));
         env.run(["incident", "resolve", "x"]).expect_code(0);
         let before = room.requests().len();
         env.run(OPEN).expect_code(0);
-        let heard: Vec<_> = room.requests()[before..].iter().map(|one| one.json()["page"].clone()).collect();
+        let heard: Vec<_> = room.requests()[before..].iter().map(|one| one.json()["message"]["page"].clone()).collect();
         assert_eq!(heard, [json!(false)], "{status}");
     }
 }

@@ -153,6 +153,16 @@ fn what_is_not_known_is_never_ok() {
 }
 
 #[test]
+fn an_objective_of_a_metric_that_nobody_has_ever_seen_is_unknown() {
+    let (env, stub) = (env(), prometheus(HEALTHY));
+    stub.set("GET", "/api/v1/label/__name__/values", Answer::json(json!({"status": "success", "data": ["up"]})));
+    let found = first(&ask(&env, &stub, &["slo", "status", "-o", "json"]).expect_code(3));
+    assert_eq!(found["level"], "unknown", "{found}");
+    assert!(found["reason"].as_str().is_some_and(|why| why.contains("there is no metric")), "{found}");
+    ask(&env, &stub, &["slo", "check"]).expect_code(3);
+}
+
+#[test]
 fn the_gate_refuses_what_is_spent_and_a_waiver_is_kept_until_it_ends() {
     let (env, clean) = (env(), prometheus(HEALTHY));
     ask(&env, &clean, &["slo", "check"]).expect_code(0);

@@ -61,10 +61,10 @@ fn the_screen_shows_everything_and_ends_with_the_next_command() {
           ●  game-backend  healthy [MS]
 
         KPIs
-          ●  active players    1,204  ▁▁▂▂▃▃▄▄▅▅▅▆▆▇▇█  eu 702 · us 502
-          ▲  tick p99 [MS]  ▁▁▂▂▃▃▃▄▄▅▅▆▆▇▇█  warn > [MS]
-          ●  error rate       0.02 %  ▁▁▂▂▃▃▄▄▅▅▅▆▆▇▇█
           ?  lag             unknown                    no series; is the metric scraped?
+          ▲  tick p99 [MS]  ▁▁▂▂▃▃▃▄▄▅▅▆▆▇▇█  warn > [MS]
+          ●  active players    1,204  ▁▁▂▂▃▃▄▄▅▅▅▆▆▇▇█  eu 702 · us 502
+          ●  error rate       0.02 %  ▁▁▂▂▃▃▄▄▅▅▅▆▆▇▇█
 
         Alerts
           ▲ TickPerformanceDegraded ×2  high  for 12m  2 instances

@@ -105,7 +105,7 @@ fn what_was_recorded_is_replayed_without_asking_anybody() {
     let mut pty = env.pty(["watch", "--replay", "seen.jsonl"]);
     shows(&mut pty, "OK  ");
     shows(&mut pty, "REPLAY, look ");
-    pty.send("t-1h\n");
+    pty.send("t-1h\r");
     shows(&mut pty, "REPLAY, look 1 of");
     pty.send("q");
     assert_eq!(pty.wait().0, 0);
@@ -228,10 +228,13 @@ fn time_goes_back_beyond_what_was_seen() {
     let (backends, env) = world();
     let mut pty = env.pty(["watch", "--interval", "200ms"]);
     shows(&mut pty, "OK  ");
-    pty.send("[");
-    shows(&mut pty, "EARLIER");
-    let asked = backends.prometheus.requests_to("/api/v1/query");
-    assert!(asked.iter().any(|request| String::from_utf8_lossy(&request.body).contains("time=")), "at that time");
+    // The looks that were taken come first.
+    until("Prometheus is asked for that time", Duration::from_secs(20), || {
+        pty.send("[");
+        shows(&mut pty, "EARLIER");
+        let asked = backends.prometheus.requests_to("/api/v1/query");
+        asked.iter().any(|request| String::from_utf8_lossy(&request.body).contains("time=")).then_some(())
+    });
     pty.send("\x1b");
     until("now again", Duration::from_secs(20), || {
         let lines = screen(pty.transcript(), 80, 24).join("\n");

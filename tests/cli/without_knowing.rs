@@ -184,6 +184,10 @@ fn a_list_of_alerts_that_is_none_is_not_an_empty_one() {
     let stub = prometheus();
     stub.set("GET", "/api/v1/alerts", Answer::json(json!({"status": "success", "data": {"alerts": "no"}})));
     let env = TestEnv::new().now("2026-01-15T10:30:00Z").var("LIVEOPS_PROMETHEUS", &stub.url());
+    // What its rules say is known all the same.
+    let run = env.run(["alerts"]).expect_code(0);
+    assert!(run.stderr.contains("/api/v1/alerts"), "{}", run.stderr);
+    stub.set("GET", "/api/v1/rules", Answer::json(json!({"status": "success", "data": {"groups": "no"}})));
     let run = env.run(["alerts"]).expect_code(3);
     assert!(run.stderr.contains("/api/v1/alerts"), "{}", run.stderr);
     assert!(!env.run(["status"]).stdout.contains("none firing"));

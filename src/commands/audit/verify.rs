@@ -14,7 +14,7 @@ use liveops_domain::status::source::Verdict;
 use liveops_domain::text::count::count;
 use liveops_engine::undo::audit::{AuditCheck, verify};
 
-/// Check that no line of the log, or of an incident's journal, was edited, removed or reordered
+/// Check that no line of the log or of an incident's journal was edited, removed or moved
 ///
 /// Exit code 1, with each faulty line, when one was. A line that a crash left half-written is reported, and is no
 /// fault: the next change sets it aside.

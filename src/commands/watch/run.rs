@@ -32,6 +32,9 @@ use crate::output::terminal::stop;
 /// How long a signal takes from the terminal to us.
 const LATE: Duration = Duration::from_millis(30);
 
+/// What an interrupt ends with.
+const CTRL_C: u8 = 130;
+
 /// Where the last look of an earlier run is kept.
 const LAST: &str = "watch";
 
@@ -172,7 +175,7 @@ impl<'a> Watch<'a> {
                 Some(Action::Run(words)) => {
                     // The command reads the keys itself.
                     drop(events);
-                    taken.lend(self.aloud(&words)).await?;
+                    taken.lend(self.aloud(&words)).await??;
                     events = EventStream::new();
                     sources.restart();
                     self.again(&mut terminal, &mut app)?;
@@ -207,22 +210,34 @@ impl<'a> Watch<'a> {
         })
     }
 
-    /// Runs a command on the plain terminal, with its own plan and question, and waits until it was read.
-    async fn aloud(&self, words: &str) {
+    /// Runs a command on the plain terminal, with its own plan and question, and waits until it was read. Ctrl-C ends
+    /// the command; whatever else ends a program ends the watch, too.
+    async fn aloud(&self, words: &str) -> Result<()> {
+        let interrupts = &self.cx.interrupts;
         self.cx.output.note(&format!("liveops {words}"));
-        self.cx.interrupts.claim(String::new());
+        interrupts.claim(String::new());
         let mut line = (self.cx.grammar.line)(words, self.cx, None);
+        let mut end = None;
         loop {
             tokio::select! {
                 _ = &mut line => break,
-                _ = self.cx.interrupts.delivered() => if !self.cx.interrupts.is_held() { break },
+                code = interrupts.delivered() => {
+                    end = end.or(Some(code).filter(|code| *code != CTRL_C));
+                    if !interrupts.is_held() {
+                        break;
+                    }
+                }
             }
         }
-        // Whatever is typed, Ctrl-C, too: the screen comes back.
-        crate::output::prompt::wait("\nEnter returns to the screen ");
-        // What was typed at a question arrives as a signal after it.
-        let _ = tokio::time::timeout(LATE, self.cx.interrupts.delivered()).await;
-        self.cx.interrupts.unclaim();
+        if end.is_none() {
+            // Whatever is typed, Ctrl-C, too: the screen comes back.
+            crate::output::prompt::wait("\nEnter returns to the screen ");
+            // What was typed at a question arrives as a signal after it.
+            let late = tokio::time::timeout(LATE, interrupts.delivered()).await;
+            end = late.ok().filter(|code| *code != CTRL_C);
+        }
+        interrupts.unclaim();
+        end.map_or(Ok(()), |code| Err(Error::Interrupted { code }))
     }
 
     fn again(&self, terminal: &mut Terminal<Screen>, app: &mut App) -> Result<()> {

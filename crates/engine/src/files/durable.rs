@@ -7,6 +7,8 @@ use std::io;
 use std::path::Path;
 use std::thread;
 
+use crate::files::open;
+
 /// Threads that wait at once.
 const AT_ONCE: usize = 16;
 
@@ -35,7 +37,7 @@ pub fn sync(file: &File) -> io::Result<()> {
 #[cfg(unix)]
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt;
-    let folder = File::open(folder)?;
+    let folder = open::folder(folder)?;
     let data = folder.metadata()?;
     PUT_OFF.with_borrow_mut(|put_off| match put_off {
         Some(put_off) => {

@@ -65,6 +65,11 @@ pub fn lock_folder(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
+/// A folder, to wait until what was done in it survives a power cut: nothing is read from it.
+pub fn folder(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
 /// Is it a file, and no link to one?
 pub fn is_file(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|data| data.is_file())

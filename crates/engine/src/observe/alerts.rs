@@ -110,6 +110,8 @@ pub struct Asked {
     sending: Option<Sending>,
     /// What the answers leave open of any alert: whether it is muted, and what a part of a list does not have.
     unknown: Vec<String>,
+    /// What stands in for an answer that did not come.
+    instead: Option<String>,
 }
 
 /// Finds the backends. One whose secret cannot be had is there, and does not answer.
@@ -199,10 +201,13 @@ impl Backends<'_> {
         let (held, alertmanager_source) = or_blocked(held, self.cx.alertmanager());
         let ((fired, unfired), (rules, unlisted)) = (unlist(fired), unlist(rules));
         let (mut fired, mut prometheus_source) = or_blocked((fired, source), self.cx.prometheus());
+        let mut instead = None;
         if let Some(Err(error)) = &fired
             && (matches!(rules, Some(Ok(_))) || has_none(error) && matches!(held, Some(Ok(_))))
         {
             prometheus_source.state = SourceState::Degraded;
+            let says = format!("Prometheus does not list its alerts ({error}): what its rules say is shown");
+            instead = Some(says).filter(|_| !has_none(error));
             fired = rules.as_ref().filter(|rules| rules.is_ok()).map(|_| Ok(Vec::new()));
         }
         if let Some(sending) = config.and_then(Result::ok).and_then(|config| Sending::of_config(&config)) {
@@ -219,6 +224,7 @@ impl Backends<'_> {
             sources: [alertmanager_source, prometheus_source],
             sending: self.sending.get().cloned(),
             unknown: unfired.into_iter().chain(unlisted).collect(),
+            instead,
         };
         let may_mute = |routing: &Routing| routing.reports_muting && routing.has_intervals != Some(false);
         if let (Some(Ok(held)), Some(client), true) =
@@ -292,7 +298,7 @@ impl Asked {
             source_gaps,
             unevaluated: found.unevaluated,
             faults: found.faults.into_iter().chain(failing).collect(),
-            notes: found.notes,
+            notes: found.notes.into_iter().chain(self.instead).collect(),
             sources: self.sources.into(),
             rules: self.rules,
         })

@@ -109,6 +109,9 @@ async fn unseen(client: &Prometheus<'_>, slos: &[Slo]) -> BTreeMap<String, Strin
     let parts = slos.iter().flat_map(|slo| &slo.parts);
     let wanted: BTreeSet<String> = parts.flat_map(|part| part.indicator.metrics()).collect();
     let wanted: Vec<String> = wanted.into_iter().collect();
+    if wanted.is_empty() {
+        return BTreeMap::new();
+    }
     let Ok(known) = client.metric_names(&wanted).await else {
         return BTreeMap::new();
     };

@@ -4,6 +4,7 @@ use crate::slo::status::SloStatus;
 use crate::status::Gathered;
 use crate::status::judge::slo_level;
 use liveops_domain::alert::Alert;
+use liveops_domain::alert::union::TELLS_NOBODY;
 use liveops_domain::metric::level::Level;
 use liveops_domain::rollout::row::RolloutRow;
 use liveops_domain::rollout::state::Phase;
@@ -153,7 +154,8 @@ pub(super) fn headline(gathered: &Gathered, looked_at: usize) -> String {
         parts.push("alerts known in part".into());
     }
     if readings.alert_faults.len() > usize::from(!lost.is_empty()) {
-        parts.push("notifications fail".into());
+        let tells_nobody = readings.alert_faults.iter().any(|fault| fault == TELLS_NOBODY);
+        parts.push(if tells_nobody { "nobody is paged" } else { "notifications fail" }.into());
     }
     if !journals.is_empty() {
         parts.push("an incident cannot be read".into());

@@ -40,6 +40,9 @@ pub struct Answers<'a> {
     pub tells_nobody: bool,
 }
 
+/// The fault of a Prometheus whose alerts reach no Alertmanager.
+pub const TELLS_NOBODY: &str = "Prometheus has alerting rules, and no Alertmanager to send alerts to: nobody is paged";
+
 /// What Prometheus does to the labels of an alert that it sends.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sending {
@@ -151,8 +154,7 @@ pub fn union(answers: Answers<'_>, now: DateTime<Utc>) -> Result<Union> {
     }
     let (mut faults, notes) = lost(&alerts);
     if tells_nobody && rules.iter().any(|rule| rule.alerting.is_some()) {
-        faults
-            .insert(0, "Prometheus has alerting rules, and no Alertmanager to send alerts to: nobody is paged".into());
+        faults.insert(0, TELLS_NOBODY.into());
     }
     Ok(Union { origin, alerts, gaps, unevaluated: unevaluated(rules, now), faults, notes })
 }
