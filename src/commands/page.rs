@@ -149,7 +149,8 @@ fn list(cx: &Context) -> Result<Exit> {
         attempts: item.attempts,
     });
     let report = Channels { channels: channels.collect(), opened, outbox: outbox.collect() };
-    cx.show(&report, Meta::steps(vec![report.next()]))?;
+    let warnings = self::outbox(cx)?.unreadable();
+    cx.show(&report, Meta { warnings, ..Meta::steps(vec![report.next()]) })?;
     Ok(Exit::Good)
 }
 
@@ -279,7 +280,8 @@ async fn deliver(cx: &Context) -> Result<Exit> {
     let mut paged = None;
     if let Some(confirmed) = cx.unasked("deliver what is in the outbox")? {
         let deliveries = flush(cx, true, &confirmed).await?;
-        paged = deliveries.paged;
+        // What cannot be read may be a page.
+        paged = if outbox(cx)?.unreadable().is_empty() { deliveries.paged } else { Some(false) };
         report.results = deliveries.results;
         report.dry_run = false;
     }

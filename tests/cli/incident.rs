@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::backends::NOW;
 use crate::support::{Backends, TestEnv};
@@ -204,18 +204,34 @@ fn a_dry_run_writes_nothing_and_read_only_refuses() {
 
 #[test]
 fn status_begins_with_the_open_incident_and_what_is_due() {
-    let backends = Backends::start();
-    let env = TestEnv::new().var("LIVEOPS_ACTOR", "ada");
-    env.write("liveops.yaml", backends.config(""));
+    let env = bare();
+    env.write("flags.json", r#"{"shop":{"enabled":true,"percentage":10,"defaultValue":true}}"#);
     at(&env, NOW, &OPEN).expect_code(0);
-    let run = at(&env, "2026-01-15T10:37:00Z", &["status"]);
+    let nagios = |time: &str| at(&env, time, &["status", "--nagios"]);
+    let quiet = nagios("2026-01-15T10:31:00Z").expect_code(0);
+    assert!(quiet.stdout.starts_with("LIVEOPS OK - nothing measured is wrong, 1 incident open"), "{}", quiet.stdout);
+    let run = at(&env, "2026-01-15T10:37:00Z", &["status"]).expect_code(0);
+    assert!(run.stdout.starts_with("▲ WARNING"), "{}", run.stdout);
+    assert!(run.stdout.contains(&format!("  incident {ID} not acknowledged in time\n")), "{}", run.stdout);
     let lines: Vec<&str> = run.stdout.lines().collect();
     assert!(lines[3].contains("P1 matchmaking down"), "{}", run.stdout);
     assert!(lines[4].contains("NOT ACKNOWLEDGED"), "{}", run.stdout);
     assert!(lines[5].contains("ACKNOWLEDGE OVERDUE by 2m"), "{}", run.stdout);
     assert!(run.stdout.contains("liveops incident ack"), "{}", run.stdout);
     let json = at(&env, "2026-01-15T10:37:00Z", &["status", "-o", "json"]).json();
-    assert_eq!(json["incidents"][0]["next_deadline"]["standing"], "breached");
+    assert_eq!(
+        (&json["incidents"][0]["next_deadline"]["standing"], &json["verdict"]),
+        (&json!("breached"), &json!("warn"))
+    );
+    // Monitoring, and a script that fails on warnings, hear of it.
+    nagios("2026-01-15T10:37:00Z").expect_code(1);
+    at(&env, "2026-01-15T10:37:00Z", &["status", "--fail-on", "warn"]).expect_code(1);
+    at(&env, "2026-01-15T10:38:00Z", &["incident", "ack"]).expect_code(0);
+    nagios("2026-01-15T10:39:00Z").expect_code(0);
+    let late = nagios("2026-01-15T12:39:00Z").expect_code(1);
+    assert!(late.stdout.contains(&format!("incident {ID} not mitigated in time")), "{}", late.stdout);
+    at(&env, "2026-01-15T12:40:00Z", &["incident", "mitigate", "rolled back"]).expect_code(0);
+    nagios("2026-01-15T12:41:00Z").expect_code(0);
 }
 
 #[test]

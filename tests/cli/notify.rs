@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::BufRead;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
@@ -160,7 +160,11 @@ fn nobody_is_woken_for_what_somebody_has() {
     let stub = Stub::new().on("POST", "/v2/enqueue", Answer::text("no").status(503));
     let env = env(&pagerduty(&stub));
     env.run(OPEN).expect_code(5);
+    let monitored = || env.run(["status", "--nagios"]).stdout;
+    let unpaged = monitored();
+    assert!(unpaged.starts_with(&format!("LIVEOPS CRITICAL - incident {ID} paged nobody")), "{unpaged}");
     env.run(["incident", "ack"]).expect_code(0);
+    assert!(!monitored().contains("paged nobody"), "somebody has it");
     stub.set("POST", "/v2/enqueue", Answer::json(json!({})).status(202));
     later(&env, "2026-01-15T10:40:00Z", &["page", "flush"]).expect_code(0);
     assert_eq!(stub.requests().len(), 1, "only the first try");
@@ -317,6 +321,25 @@ fn mail_is_sent_and_its_servers_refusals_are_told_apart() {
                 assert!(mail.contains(line), "{line}\n{mail}");
             }
         }
+    }
+}
+
+#[test]
+fn a_mail_server_that_never_ends_its_answer_holds_nothing_up() {
+    for flood in ["220-stub\r\n", "2"] {
+        let server = WireServer::start(move |wire| {
+            loop {
+                wire.send(flood.repeat(1000).as_bytes())?;
+            }
+        });
+        let env = env(&format!(
+            "    - {{ name: mail, type: email, url: \"smtp://127.0.0.1:{}\", from: ops@h.example, to: [lead@h.example] }}\n",
+            server.port()
+        ));
+        let begun = Instant::now();
+        let run = json_of(&env, &OPEN).expect_code(5);
+        assert_eq!(deliveries(&run)[0].1, "failed", "{flood:?}");
+        assert!(begun.elapsed() < Duration::from_secs(20), "{flood:?}: {:?}", begun.elapsed());
     }
 }
 

@@ -31,6 +31,10 @@ fn a_projects_own_words_are_used_and_bad_ones_hold_nothing_up() {
     env.write("templates/notify/body.j2", "{% if %}");
     let run = env.run(OPEN).expect_code(0);
     assert!(run.stderr.contains("templates/notify/body.j2 is not used"), "{}", run.stderr);
+    // In an encoding of old.
+    fs::write(env.path().join("templates/notify/body.j2"), b"\xe9").unwrap();
+    let run = env.run(["incident", "mitigate", "x"]).expect_code(0);
+    assert!(run.stderr.contains("body.j2 is not used: it is not UTF-8 text"), "{}", run.stderr);
     let body = stub.requests()[0].json();
     assert_eq!(body["subject"], "p1! down <!channel>");
     assert!(body["body"].as_str().unwrap().contains("by ada"));

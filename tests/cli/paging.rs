@@ -289,6 +289,36 @@ fn flushes_at_once_deliver_once_and_agree() {
     assert_eq!(stub.requests().len(), 2, "the one that failed, and one more");
 }
 
+/// A crash, or somebody's editor.
+#[test]
+fn a_message_that_cannot_be_read_is_named_and_takes_no_other_along() {
+    let stub = Stub::new().on("POST", "/v2/enqueue", Answer::text("down").status(503));
+    let env = env(&pagerduty(&stub));
+    env.run(OPEN).expect_code(5);
+    env.run(["incident", "open", "--sev", "p1", "--title", "other"]).expect_code(5);
+    let outbox = env.state().join("outbox");
+    let project = std::fs::read_dir(outbox).unwrap().next().unwrap().unwrap().path();
+    let named =
+        |name: &str| {
+            std::fs::read_dir(&project).unwrap().flatten().map(|one| one.path()).find(|path| {
+                path.extension().is_some_and(|end| end == "json") && path.display().to_string().contains(name)
+            })
+        };
+    let lost = named("down-channel").expect("in the outbox");
+    std::fs::write(&lost, "{\"channel\":").unwrap();
+    stub.set("POST", "/v2/enqueue", Answer::json(json!({})).status(202));
+    const SAID: &str = "A MESSAGE IN THE OUTBOX CANNOT BE READ";
+    let listed = env.run(["page", "list"]).expect_code(0);
+    assert!(listed.stderr.contains(SAID) && listed.stderr.contains("down-channel"), "{}", listed.stderr);
+    let flushed = env.run(["page", "flush"]).expect_code(5);
+    assert!(flushed.stderr.contains(SAID), "{}", flushed.stderr);
+    assert_eq!(named("other"), None, "delivered");
+    assert!(lost.exists(), "it is kept");
+    std::fs::remove_file(&lost).unwrap();
+    let flushed = env.run(["page", "flush"]).expect_code(0);
+    assert!(!flushed.stderr.contains(SAID), "{}", flushed.stderr);
+}
+
 fn room(stub: &Stub) -> TestEnv {
     env("    - { name: team, type: slack, url: \"${SLACK}\" }\n  rules: [ { tell: team } ]\n")
         .var("SLACK", &format!("{}/services/{CANARY}", stub.url()))

@@ -71,8 +71,7 @@ impl IncidentReport {
     }
 
     fn verdict(&self) -> Verdict {
-        let overdue = self.shown.deadlines.iter().any(|one| one.is_open() && one.standing == DeadlineState::Breached);
-        if overdue {
+        if self.shown.overdue().is_some() {
             Verdict::Fail
         } else if !self.faults.is_empty() || self.shown.incident.phase.is_open() {
             Verdict::Warn

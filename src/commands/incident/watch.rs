@@ -9,10 +9,8 @@ use crate::commands::incident::{IncidentOrId, show};
 use crate::context::Context;
 use crate::watch::{Look, watch_and};
 use liveops_domain::error::{Exit, Result};
-use liveops_domain::incident::deadline::DeadlineState;
 use liveops_domain::text::duration::parse_interval;
 use liveops_engine::incident::record::flush_outbox;
-use liveops_engine::incident::summary::IncidentSummary;
 
 /// Watch an incident and its deadlines
 ///
@@ -51,8 +49,5 @@ pub(super) async fn run(args: WatchArgs, cx: &Context) -> Result<Exit> {
 }
 
 fn exit(report: &IncidentReport) -> Exit {
-    let overdue = |shown: &IncidentSummary| {
-        shown.deadlines.iter().any(|due| due.is_open() && due.standing == DeadlineState::Breached)
-    };
-    if overdue(&report.shown) { Exit::Bad } else { Exit::Good }
+    if report.shown.overdue().is_some() { Exit::Bad } else { Exit::Good }
 }

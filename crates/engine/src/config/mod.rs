@@ -195,6 +195,7 @@ impl Config {
             _ => endpoint.url.reveal_url(&self.base(&endpoint.url.origin))?,
         };
         remember_url(url.expose());
+        remember_parts(&endpoint.url, url.expose());
         Ok(url)
     }
 
@@ -407,10 +408,19 @@ fn remember_header(name: &str, secret: &Secret, value: &Revealed) {
     match &secret.source {
         Source::File(_) | Source::Command(_) => remember(value.expose()),
         Source::Template(_) => {
-            for variable in secret.variables().into_iter().filter_map(environment::variable) {
-                if named { remember(&variable) } else { remember_if_secret(&variable) }
+            for (_, value) in secret.values() {
+                if named { remember(&value) } else { remember_if_secret(&value) }
             }
         }
+    }
+}
+
+/// A variable in a URL is a secret where its name says so, whatever it looks like; the host is none.
+fn remember_parts(secret: &Secret, url: &str) {
+    let host = url::Url::parse(url).ok().and_then(|url| url.host_str().map(ToOwned::to_owned)).unwrap_or_default();
+    let is_part = |value: &str| !value.contains("://") && !host.contains(value);
+    for (_, value) in secret.values().into_iter().filter(|(name, value)| is_secret_name(name) && is_part(value)) {
+        remember(&value);
     }
 }
 

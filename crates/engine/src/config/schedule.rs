@@ -1,5 +1,6 @@
 //! `notify.schedule`: who is on call, by a calendar or in turn, and by which channels each is called.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
@@ -39,7 +40,7 @@ pub fn decode(top: &mut Section<'_>, channels: &[Channel], problems: &mut Proble
         problems.error(&node.origin, &path, message);
     }
     let overrides = section.list("overrides", problems).iter().enumerate();
-    let overrides = overrides
+    let overrides: Vec<Shift> = overrides
         .filter_map(|(index, node)| replaced(node, &format!("{path}.overrides[{index}]"), zone, problems))
         .collect();
     let people: Vec<(String, Vec<String>)> = section
@@ -59,7 +60,9 @@ pub fn decode(top: &mut Section<'_>, channels: &[Channel], problems: &mut Proble
     let is_reached = |who: &String| {
         people.iter().any(|(name, _)| name.eq_ignore_ascii_case(who)) || channels.iter().any(|one| one.name == *who)
     };
-    for who in rotation.iter().flat_map(|rotation| &rotation.order).filter(|who| !is_reached(who)) {
+    let in_turn = rotation.iter().flat_map(|rotation| &rotation.order);
+    let named: BTreeSet<&String> = in_turn.chain(overrides.iter().map(|shift| &shift.who)).collect();
+    for who in named.into_iter().filter(|who| !is_reached(who)) {
         let message = format!("nothing reaches `{who}`: write `people: {{ {who}: CHANNEL }}`");
         problems.error(&node.origin, &path, message);
     }
@@ -154,6 +157,10 @@ mod tests {
             (
                 format!("{{ {turn}, overrides: [{{ who: bob, from: '2026-12-24 09:00', to: '2026-12-23 09:00' }}] }}"),
                 "ends before it begins",
+            ),
+            (
+                format!("{{ {turn}, overrides: [{{ who: zed, from: '2026-12-24 09:00', to: '2026-12-25 09:00' }}] }}"),
+                "nothing reaches `zed`",
             ),
         ] {
             let (_, errors) = read(&schedule);

@@ -85,6 +85,12 @@ impl Secret {
         parts.filter_map(|part| if let Part::Variable(name) = part { Some(name) } else { None }).collect()
     }
 
+    /// What its variables hold, as it comes into their places.
+    pub fn values(&self) -> Vec<(&str, String)> {
+        let held = |name| Some((name, bare(&variable(name)?).to_owned()));
+        self.variables().into_iter().filter_map(held).collect()
+    }
+
     /// How to show it: the reference, never the value.
     pub fn show(&self) -> String {
         match &self.source {

@@ -23,7 +23,7 @@ use liveops_domain::incident::name::{is_sound, name, numbered};
 use liveops_domain::incident::state::{Incident, in_order, replay, without_quick_beginnings};
 
 /// How long one waits for another to open an incident.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Files of ours that belong to this machine only.
 const IGNORED: &str = "# liveops: locks and heads are of one machine only\n*.lock\n*.head\n.new-*\n";

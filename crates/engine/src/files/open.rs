@@ -60,6 +60,15 @@ pub fn lock(path: &Path, mode: u32) -> io::Result<File> {
 }
 
 /// A folder of ours that is there to be locked as long as it is held.
+#[cfg(unix)]
+pub fn lock_folder(path: &Path) -> io::Result<File> {
+    use rustix::fs::{CWD, Mode, OFlags, openat};
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(File::from(openat(CWD, path, flags, Mode::empty())?))
+}
+
+/// A folder of ours that is there to be locked as long as it is held.
+#[cfg(not(unix))]
 pub fn lock_folder(path: &Path) -> io::Result<File> {
     refuse_link(path)?;
     File::open(path)

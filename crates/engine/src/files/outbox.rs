@@ -3,7 +3,7 @@
 //! Whoever delivers one holds its lock, so that two commands never send the same at once.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -142,8 +142,25 @@ impl Outbox {
         if json.is_file() { Claimed::Mine(Claim { _lock: lock }) } else { Claimed::Gone }
     }
 
-    /// All items, the oldest first. What cannot be read is left out.
+    /// All items, the oldest first. What cannot be read is left out here, and named by [`Outbox::unreadable`].
     pub fn items(&self) -> Result<Vec<OutboxItem>> {
+        let mut items: Vec<OutboxItem> = self.files()?.iter().filter_map(|path| item(path).ok()).collect();
+        items.sort_by_key(|item| (item.queued_at, item.id()));
+        Ok(items)
+    }
+
+    /// What is to be said of messages that cannot be read: they stay, and nobody gets them.
+    pub fn unreadable(&self) -> Vec<String> {
+        let said = |path: &PathBuf| {
+            let why = item(path).err()?;
+            let (file, what) = (path.display(), "A MESSAGE IN THE OUTBOX CANNOT BE READ, AND IS NOT DELIVERED");
+            // Delivered in the meantime.
+            path.symlink_metadata().is_ok().then(|| format!("{what}: {file}: {why}; tell people, then remove the file"))
+        };
+        self.files().unwrap_or_default().iter().filter_map(said).collect()
+    }
+
+    fn files(&self) -> Result<Vec<PathBuf>> {
         let entries = match fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -151,13 +168,8 @@ impl Outbox {
                 return Err(Error::Io { action: "read", path: self.folder.clone(), source });
             }
         };
-        let mut items: Vec<OutboxItem> = entries
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| path.extension().is_some_and(|end| end == "json"))
-            .filter_map(|path| serde_json::from_slice(&open::read(&path).ok()?).ok())
-            .collect();
-        items.sort_by_key(|item| (item.queued_at, item.id()));
-        Ok(items)
+        let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        Ok(paths.filter(|path| path.extension().is_some_and(|end| end == "json")).collect())
     }
 
     fn path(&self, id: &str, end: &str) -> PathBuf {
@@ -166,6 +178,10 @@ impl Outbox {
             id.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '_' }).collect();
         self.folder.join(format!("{name}.{end}"))
     }
+}
+
+fn item(path: &Path) -> io::Result<OutboxItem> {
+    Ok(serde_json::from_slice(&open::read(path)?)?)
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use crate::files::durable::sync_folder;
-use crate::files::file::folder_of;
+use crate::files::file::{folder_of, sweep};
+use crate::files::open;
 
 /// The file that a path stands for, behind all links; a link may lead to what is not there yet.
 pub fn behind_links(path: &Path) -> PathBuf {
@@ -31,6 +32,7 @@ pub fn replace(path: &Path, bytes: &[u8], expected: Option<&[u8]>, spare: &Path)
     let old = fs::metadata(&target).ok();
     let is_expected = || expected.is_none_or(|expected| fs::read(&target).is_ok_and(|found| found == expected));
     let folder = folder_of(&target);
+    sweep(folder);
     let mut builder = tempfile::Builder::new();
     builder.prefix(".liveops");
     #[cfg(unix)]
@@ -71,7 +73,9 @@ pub fn overwrite(path: &Path, bytes: &[u8], spare: Option<&Path>) -> io::Result<
     let mut old = Vec::new();
     file.read_to_end(&mut old)?;
     if let Some(spare) = spare {
-        let mut copy = File::create(spare)?;
+        // A name of ours beside a file of others: a link there would lead to another file of the user's.
+        let mut copy = open::lock(spare, open::SHARED)?;
+        copy.set_len(0)?;
         copy.write_all(bytes).and_then(|()| copy.sync_all())?;
     }
     let longer = bytes.len().saturating_sub(old.len());
@@ -150,4 +154,30 @@ fn keep_attributes(path: &Path, new: &File) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_in_the_place_of_the_copy_is_not_written_through() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let at = |name: &str| dir.path().join(name);
+        for (name, text) in [("mine", "mine"), ("flags.json", "{}")] {
+            fs::write(at(name), text).expect("write");
+        }
+        // Of two names, so that it is written in place.
+        fs::hard_link(at("flags.json"), at("second")).expect("link");
+        std::os::unix::fs::symlink(at("mine"), at("flags.json.next")).expect("link");
+        let spare = at("flags.json.next");
+        let why = replace(&at("flags.json"), b"{ }", None, &spare).expect_err("refused").to_string();
+        assert!(why.contains("it is a link"), "{why}");
+        let text = |name: &str| fs::read_to_string(at(name)).expect("read");
+        assert_eq!((text("mine").as_str(), text("second").as_str()), ("mine", "{}"));
+        fs::remove_file(&spare).expect("remove");
+        fs::write(&spare, "a longer copy of a crash").expect("write");
+        assert!(replace(&at("flags.json"), b"{ }", None, &spare).expect("written"));
+        assert_eq!((text("second").as_str(), spare.exists()), ("{ }", false));
+    }
 }

@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep};
 use crate::change::confirmed::Confirmed;
 use crate::files::backwards::Backwards;
 use crate::files::durable::sync_folder;
-use crate::files::file::{folder_of, sweep};
+use crate::files::file::folder_of;
 use crate::files::open::{self, SHARED};
 use crate::files::replace::{behind_links, overwrite, replace};
 use crate::flagstore::{FlagStore, Write, WriteOutcome, line, wanted};
@@ -316,7 +316,6 @@ impl FileFlags {
 
     /// Writes a file beside the flags as a whole.
     fn put(&self, path: &Path, bytes: &[u8]) -> Result<()> {
-        sweep(folder_of(path));
         replace(path, bytes, None, &self.beside("next")).map(|_| ()).map_err(|source| io_error("write", path, source))
     }
 

@@ -23,6 +23,9 @@ pub async fn flush(cx: &Session, all: bool, confirmed: &Confirmed) -> Result<Del
     if let Err(error) = forgotten {
         cx.voice.warn(&format!("whether a page was forgotten is not known: {error}"));
     }
+    for lost in outbox(cx)?.unreadable() {
+        cx.voice.warn(&lost);
+    }
     deliver_due(cx, all, confirmed).await
 }
 
@@ -48,10 +51,10 @@ pub async fn deliver_due(cx: &Session, all: bool, confirmed: &Confirmed) -> Resu
         match result.state {
             _ if !result.page => {}
             DeliveryState::Accepted => deliveries.paged = deliveries.paged.or(Some(true)),
-            // Another command is at it, and says how it goes.
-            DeliveryState::Queued => {}
-            _ => {
-                next = next_group(&item, now).filter(|group| !group.is_empty() && moot(cx, &item).is_none());
+            state => {
+                // Where another command is at it, that one calls those who come next.
+                let is_ours = state != DeliveryState::Queued;
+                next = next_group(&item, now).filter(|group| is_ours && !group.is_empty() && moot(cx, &item).is_none());
                 // Another channel may have taken the same page before.
                 let is_paged = incident_now(cx, &item.message.incident).is_ok_and(|one| one.is_paged() == Some(true));
                 deliveries.paged = Some(deliveries.paged.unwrap_or(true) && is_paged);

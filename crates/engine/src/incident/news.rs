@@ -6,13 +6,19 @@ use crate::files::outbox::{Claimed, OutboxItem};
 use crate::incident::deliver::discard;
 use crate::session::{Session, outbox};
 use liveops_domain::incident::message::Message;
+use liveops_domain::incident::notice::About;
 
 /// Puts what waits in the outbox for the same channel, about the same incident, into the newest message.
 pub fn fold(cx: &Session, fresh: Vec<OutboxItem>) -> Vec<OutboxItem> {
     let Ok(outbox) = outbox(cx) else {
         return fresh;
     };
-    let mut items = outbox.items().unwrap_or_default();
+    // A page stays what it is, and before the first word about an incident nothing was said of it.
+    let may_follow = |new: &OutboxItem| !new.message.page && new.message.about != About::Opened;
+    let mut items = match fresh.iter().any(may_follow) {
+        true => outbox.items().unwrap_or_default(),
+        false => Vec::new(),
+    };
     let is_fresh = |item: &OutboxItem| fresh.iter().any(|new| new.id() == item.id());
     items.retain(|item| !is_fresh(item) && fresh.iter().any(|new| is_newer(new, item)));
     if items.is_empty() && fresh.len() < 2 {

@@ -10,6 +10,7 @@ use liveops_domain::incident::event::DeliveryState;
 use liveops_domain::incident::severity::Severities;
 use liveops_domain::incident::state::Incident;
 use liveops_domain::incident::transition::Phase;
+use liveops_domain::metric::level::Level;
 use liveops_domain::status::source::Recommendation;
 use liveops_domain::text::shell::word;
 use liveops_domain::text::time::{compact, rfc3339};
@@ -79,6 +80,21 @@ impl IncidentSummary {
             })
             .collect();
         Some(why.join("; "))
+    }
+
+    /// The duty that is late, and still to be done.
+    pub fn overdue(&self) -> Option<&Deadline> {
+        self.deadlines.iter().find(|one| one.is_open() && one.standing == DeadlineState::Breached)
+    }
+
+    /// How well somebody sees to it, while it is open: how bad it is for users, alerts and KPIs say.
+    pub fn level(&self) -> Level {
+        match (self.unpaged(), self.overdue()) {
+            _ if !self.incident.phase.is_open() => Level::Ok,
+            (Some(_), _) => Level::Critical,
+            (None, Some(_)) => Level::Warn,
+            (None, None) => Level::Ok,
+        }
     }
 
     pub fn next(&self) -> Vec<Recommendation> {

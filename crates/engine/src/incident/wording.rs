@@ -1,6 +1,8 @@
 //! The words of a message: the built-in templates, or the project's own in `notify/` below `templates`, for all channels
 //! or for a kind of them (`body.slack.j2`). A template that fails, or comes to nothing, is no reason to send nothing.
 
+use std::io::ErrorKind;
+
 use minijinja::context;
 
 use crate::clients::notify::Words;
@@ -46,7 +48,15 @@ fn read(cx: &Session, name: &str) -> Option<(String, String)> {
     let place = config.settings.documents.templates.clone().unwrap_or_else(usual);
     let shown = place.path.join("notify").join(name).display().to_string();
     match config.file_in(&place, &format!("notify/{name}")) {
-        Ok(path) => Some((shown, open::read_text(&path).ok()?)),
+        Ok(path) => match open::read_text(&path) {
+            // A mark at the beginning is of an editor, and no word.
+            Ok(text) => Some((shown, text.trim_start_matches('\u{feff}').to_owned())),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => {
+                cx.voice.warn(&format!("{shown} is not used: {error}"));
+                None
+            }
+        },
         Err(error) => {
             cx.voice.warn(&format!("{shown} is not used: {error}"));
             None
@@ -59,6 +69,8 @@ fn render(template: &str, message: &Message) -> Result<String, minijinja::Error>
         About::Severity => "is the severity now",
         about => about.word(),
     };
+    // What there is none of is no word.
+    let said = |text: &Option<String>| text.clone().unwrap_or_default();
     let text = template::render(
         &template::bounded(),
         template,
@@ -71,9 +83,9 @@ fn render(template: &str, message: &Message) -> Result<String, minijinja::Error>
             severity => message.severity,
             phase => message.phase,
             environment => message.environment,
-            service => message.service,
-            alert => message.alert,
-            runbook => message.runbook,
+            service => said(&message.service),
+            alert => said(&message.alert),
+            runbook => said(&message.runbook),
             text => message.text,
             by => message.by,
             at => rfc3339(message.at),
@@ -102,6 +114,8 @@ mod tests {
         let late = Message { earlier: vec!["03:00:00Z P2 opened: slow".into()], ..message.clone() };
         let body = render(BODY, &late).expect("renders");
         assert!(body.ends_with("\nnot delivered in time: 03:00:00Z P2 opened: slow"), "{body}");
+        let alone = Message { service: None, ..message.clone() };
+        assert_eq!(render("[{{ service }}]{% if service %}x{% endif %}", &alone).expect("renders"), "[]");
         let mut test = message.clone();
         test.about = About::Test;
         assert_eq!(render(SUBJECT, &test).expect("renders"), "TEST, nobody has to come (prod)");

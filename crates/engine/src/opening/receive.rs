@@ -32,8 +32,8 @@ use liveops_domain::text::count::count;
 /// Who writes what a delivery says.
 const BY: &str = "alertmanager";
 
-/// Incidents of one period that get evidence of their own: of a flood, the first ones. All would keep the same, and each
-/// look takes a moment from the people who wait for a page.
+/// Incidents of one period that get evidence of their own: of a flood, the first ones, however long it lasts. All would
+/// keep the same, and each look reads all incidents and takes a moment from the people who wait for a page.
 const LOOKS: usize = 4;
 
 const LOOKS_PERIOD: Duration = Duration::from_secs(10);
@@ -215,26 +215,26 @@ pub async fn receive(cx: &Session, webhook: &Webhook, confirmed: &Confirmed) -> 
 pub struct Turns {
     sending: Semaphore,
     looking: Semaphore,
-    /// When the last looks were begun.
-    looks: RefCell<VecDeque<Instant>>,
+    /// When the last incidents were opened.
+    opened: RefCell<VecDeque<Instant>>,
 }
 
 impl Default for Turns {
     fn default() -> Self {
-        Self { sending: Semaphore::new(SENT_AT_ONCE), looking: Semaphore::new(1), looks: RefCell::default() }
+        Self { sending: Semaphore::new(SENT_AT_ONCE), looking: Semaphore::new(1), opened: RefCell::default() }
     }
 }
 
 impl Turns {
-    /// Is this one of the first in its period?
-    fn may_look(&self) -> bool {
-        let mut looks = self.looks.borrow_mut();
-        let now = Instant::now();
-        looks.retain(|begun| now - *begun < LOOKS_PERIOD);
-        let may = looks.len() < LOOKS;
-        if may {
-            looks.push_back(now);
+    /// Is the one that is opened now among the first in its period?
+    fn may_look(&self, now: Instant) -> bool {
+        let mut opened = self.opened.borrow_mut();
+        opened.retain(|at| now - *at < LOOKS_PERIOD);
+        let may = opened.len() < LOOKS;
+        if !may {
+            opened.pop_front();
         }
+        opened.push_back(now);
         may
     }
 }
@@ -260,7 +260,7 @@ pub async fn follow_up(
         if what != "opened" {
             return Vec::new();
         }
-        if !turns.may_look() {
+        if !turns.may_look(Instant::now()) {
             return vec!["evidence: left out, since many incidents were opened at once; the first ones have it".into()];
         }
         let _turn = turns.looking.acquire().await;
@@ -284,4 +284,18 @@ pub async fn follow_up(
     }
     report.shown = Some(IncidentSummary::of(cx, incident)?);
     Ok(report)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_flood_the_first_ones_have_evidence_however_long_it_lasts() {
+        let (turns, begun) = (Turns::default(), Instant::now());
+        let may = |second: u64| turns.may_look(begun + Duration::from_secs(second));
+        assert_eq!([0, 0, 1, 1, 1].map(may), [true, true, true, true, false]);
+        assert!((2..60).all(|second| !may(second)), "it goes on");
+        assert_eq!([80, 81, 82, 83, 84].map(may), [true, true, true, true, false], "the next one");
+    }
 }

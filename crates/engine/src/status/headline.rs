@@ -1,10 +1,12 @@
 //! The first line of a status: what is wrong, by its names.
 
+use crate::incident::summary::IncidentSummary;
 use crate::slo::status::SloStatus;
 use crate::status::Gathered;
 use crate::status::judge::slo_level;
 use liveops_domain::alert::Alert;
 use liveops_domain::alert::union::TELLS_NOBODY;
+use liveops_domain::incident::deadline::Duty;
 use liveops_domain::metric::level::Level;
 use liveops_domain::rollout::row::RolloutRow;
 use liveops_domain::rollout::state::Phase;
@@ -96,6 +98,10 @@ pub(super) fn headline(gathered: &Gathered, looked_at: usize) -> String {
         let all = slos.iter().filter(|one| wanted(one));
         all.map(|one| format!("{} {what}", one.slo.name)).collect::<Vec<_>>()
     };
+    let handled = |level, what: fn(&IncidentSummary) -> &'static str| {
+        let all = incidents.iter().filter(|one| one.level() == level);
+        all.map(|one| format!("incident {} {}", one.incident.id, what(one))).collect::<Vec<_>>()
+    };
     let mut line = Headline::default();
     line.add(services(ServiceState::Down), "service down", "services down");
     let failed = rolled("cannot be rolled back", |row| row.phase == Phase::RollbackFailed);
@@ -103,10 +109,17 @@ pub(super) fn headline(gathered: &Gathered, looked_at: usize) -> String {
     line.alerts(&alerts(Level::Critical), "critical", "critical alert", "critical alerts");
     let lost: Vec<&Alert> = readings.alerts.iter().flatten().filter(|alert| alert.is_undelivered()).collect();
     line.alerts(&lost, "not in Alertmanager", "alert not in Alertmanager", "alerts not in Alertmanager");
+    let unpaged = handled(Level::Critical, |_| "paged nobody");
+    line.add(unpaged, "incident paged nobody", "incidents paged nobody");
     line.add(kpis(Level::Critical), "KPI critical", "KPIs critical");
     line.add(services(ServiceState::Degraded), "service degraded", "services degraded");
     line.alerts(&alerts(Level::Warn), "firing", "warning alert", "warning alerts");
     line.add(kpis(Level::Warn), "KPI in warning", "KPIs in warning");
+    let late = handled(Level::Warn, |one| match one.overdue().map(|due| due.duty) {
+        Some(Duty::Acknowledge) => "not acknowledged in time",
+        _ => "not mitigated in time",
+    });
+    line.add(late, "incident overdue", "incidents overdue");
     let burning = budgets("burns its error budget fast", |one| slo_level(one) == Level::Critical);
     line.add(burning, "error budget burns fast", "error budgets burn fast");
     let spent = budgets("error budget spent", |one| one.budget.remaining.as_ref().is_ok_and(|left| *left <= 0.0));

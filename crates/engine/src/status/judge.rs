@@ -1,5 +1,6 @@
 //! From readings to a verdict, a headline, and the next command. Pure.
 
+use crate::incident::summary::IncidentSummary;
 use crate::slo::status::SloStatus;
 use crate::status::Gathered;
 use crate::status::headline::headline;
@@ -27,7 +28,7 @@ pub struct Judgement {
 
 /// Judges everything that was read.
 pub fn judge(gathered: &Gathered) -> Judgement {
-    let Gathered { readings, sources, alerts_expected, rollouts, slos, .. } = gathered;
+    let Gathered { readings, sources, alerts_expected, rollouts, slos, incidents, .. } = gathered;
     let alerts_expected = *alerts_expected;
     // Who answers only in part may keep back the one thing that matters.
     let down =
@@ -36,6 +37,9 @@ pub fn judge(gathered: &Gathered) -> Judgement {
     levels.extend(rollouts.rollouts.iter().map(level));
     levels.extend(rollouts.unseen.iter().map(|_| Level::Unknown));
     levels.extend(slos.iter().map(slo_level));
+    let looked_at = levels.len();
+    // One that is seen to is nothing that was measured, and makes nothing green.
+    levels.extend(incidents.iter().map(IncidentSummary::level).filter(|level| *level > Level::Ok));
     let verdict = match worst_level::of_all(levels.iter().copied()) {
         Level::Critical => Verdict::Fail,
         Level::Unknown => Verdict::Unknown,
@@ -43,7 +47,7 @@ pub fn judge(gathered: &Gathered) -> Judgement {
         Level::Ok => Verdict::Pass,
     };
     let warnings = levels.iter().filter(|level| **level == Level::Warn).count();
-    Judgement { verdict, warnings, headline: headline(gathered, levels.len()) }
+    Judgement { verdict, warnings, headline: headline(gathered, looked_at) }
 }
 
 /// How bad a rollout under way is by itself: what its users see, alerts and KPIs say.

@@ -92,7 +92,9 @@ impl Rota {
         let mut shifts: Vec<Shift> = self.calendar.iter().flat_map(|entry| entry.shifts(at, to)).collect();
         shifts.extend(self.rotation.iter().flat_map(|rotation| rotation.shifts(self.zone, at, to)));
         shifts.sort_by(|a, b| (a.from, &a.who).cmp(&(b.from, &b.who)));
-        let now: Vec<&Shift> = self.overrides.iter().filter(|shift| shift.covers(at)).collect();
+        // Of two that overlap, the one that begins later was laid over the other; of the same time, the one written later.
+        let mut now: Vec<&Shift> = self.overrides.iter().rev().filter(|shift| shift.covers(at)).collect();
+        now.sort_by_key(|shift| std::cmp::Reverse(shift.from));
         let mut line: Vec<Shift> = Vec::new();
         let ahead = self.overrides.iter().filter(|shift| shift.from > at && shift.from <= to);
         // Who is overridden now is next: they know what is going on.
@@ -173,5 +175,12 @@ mod tests {
         assert_eq!(who(&rota, "2026-10-06T12:00:00Z"), ["cy", "ada", "bob"]);
         assert_eq!(who(&rota, "2026-10-07T00:00:00Z")[0], "ada");
         assert_eq!(Rota::default().line(from), []);
+        // Two hours within that day, and a slip that is put right below it.
+        let shift = |who: &str, from, to| Shift { who: who.into(), from: at(from), to: at(to) };
+        rota.overrides.insert(0, shift("dee", "2026-10-06T12:00:00Z", "2026-10-06T14:00:00Z"));
+        assert_eq!(who(&rota, "2026-10-06T12:00:00Z"), ["dee", "cy", "ada", "bob"]);
+        assert_eq!(who(&rota, "2026-10-06T14:00:00Z"), ["cy", "ada", "bob"]);
+        rota.overrides.push(shift("eve", "2026-10-06T12:00:00Z", "2026-10-06T14:00:00Z"));
+        assert_eq!(who(&rota, "2026-10-06T12:00:00Z")[0], "eve");
     }
 }

@@ -223,10 +223,11 @@ impl Http {
             url: shown.to_owned(),
         };
         if response.status().is_redirection() {
-            let to = header(reqwest::header::LOCATION);
-            return Err(answer.malformed(format!(
-                "a redirect to `{to}`, which is another host or a loop; set the URL to where it really is"
-            )));
+            let to = match header(reqwest::header::LOCATION).as_str() {
+                "" => "that names no address".to_owned(),
+                to => format!("to `{to}`, which is another host or a loop"),
+            };
+            return Err(answer.malformed(format!("a redirect {to}; set the URL to where it really is")));
         }
         while let Some(chunk) = response.chunk().await.map_err(fail)? {
             if answer.body.len() + chunk.len() > MAX_BODY {

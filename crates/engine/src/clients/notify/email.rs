@@ -7,13 +7,12 @@ use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message as Mail};
 use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::extension::ClientId;
-use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
+use lettre::{SmtpTransport, Transport};
+use tokio::sync::oneshot;
 use url::Url;
 
 use crate::clients::notify::{Sent, Words};
 use liveops_domain::incident::message::Message;
-
-type Transport = AsyncSmtpTransport<Tokio1Executor>;
 
 /// Who sends to whom, and how the sender calls itself.
 pub struct Envelope<'a> {
@@ -34,10 +33,11 @@ pub async fn send(url: &str, envelope: &Envelope<'_>, message: &Message, words: 
             Ok(mail) => mail,
             Err(reason) => return Sent::Refused(reason),
         };
-        match tokio::time::timeout(limit, transport.send(mail)).await {
-            Ok(Ok(response)) => Sent::Accepted(format!("taken with {}", response.code())),
-            Ok(Err(error)) => failure(&error),
-            Err(_) => late(limit),
+        let transport = transport.clone();
+        match within(limit, move || transport.send(&mail)).await {
+            Some(Ok(response)) => Sent::Accepted(format!("taken with {}", response.code())),
+            Some(Err(error)) => failure(&error),
+            None => late(limit),
         }
     });
     together(envelope.to, join_all(mails).await)
@@ -80,12 +80,24 @@ pub async fn probe(url: &str, hello: Option<&str>, limit: Duration) -> Sent {
         Ok(transport) => transport,
         Err(reason) => return Sent::Refused(reason),
     };
-    match tokio::time::timeout(limit, transport.test_connection()).await {
-        Ok(Ok(true)) => Sent::Accepted("the mail server accepts us; no mail was sent".into()),
-        Ok(Ok(false)) => Sent::Later { reason: "the mail server hung up".into(), after: None },
-        Ok(Err(error)) => failure(&error),
-        Err(_) => late(limit),
+    match within(limit, move || transport.test_connection()).await {
+        Some(Ok(true)) => Sent::Accepted("the mail server accepts us; no mail was sent".into()),
+        Some(Ok(false)) => Sent::Later { reason: "the mail server hung up".into(), after: None },
+        Some(Err(error)) => failure(&error),
+        None => late(limit),
     }
+}
+
+/// Asks on a thread of its own. An answer that never ends keeps the library busy, and on the same thread no deadline
+/// would come; what is late is left behind.
+async fn within<T: Send + 'static>(limit: Duration, ask: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (sender, answer) = oneshot::channel();
+    let asking = std::thread::Builder::new().spawn(move || {
+        // Nobody waits any more when it was too slow.
+        let _ = sender.send(ask());
+    });
+    asking.ok()?;
+    tokio::time::timeout(limit, answer).await.ok()?.ok()
 }
 
 fn late(limit: Duration) -> Sent {
@@ -103,13 +115,29 @@ fn failure(error: &SmtpError) -> Sent {
         }
         source = current.source();
     }
-    if reason.to_uppercase().contains("STARTTLS") {
-        reason = format!("{reason}; it wants TLS: write `smtp://…?tls=required`, or `smtps://` for port 465");
+    if let Some(hint) = hint(&reason) {
+        reason = format!("{reason}; {hint}");
     }
     if error.is_permanent() || error.is_client() { Sent::Refused(reason) } else { Sent::Later { reason, after: None } }
 }
 
-fn transport(url: &str, hello: Option<&str>, limit: Duration) -> Result<Transport, String> {
+/// What to write instead, where the words are of TLS: the server wants it, has none, or has it from the first byte.
+fn hint(reason: &str) -> Option<&'static str> {
+    match reason {
+        _ if reason.contains("STARTTLS is not supported") => {
+            Some("it offers no TLS after the greeting: write `smtps://` for port 465, if it has that")
+        }
+        _ if reason.to_uppercase().contains("STARTTLS") => {
+            Some("it wants TLS: write `smtp://…?tls=required`, or `smtps://` for port 465")
+        }
+        _ if reason.contains("InvalidContentType") => {
+            Some("it does not begin with TLS: write `smtp://…?tls=required` for ports 587 and 25")
+        }
+        _ => None,
+    }
+}
+
+fn transport(url: &str, hello: Option<&str>, limit: Duration) -> Result<SmtpTransport, String> {
     let bad = || "its URL is not valid: `smtps://user:…@host`, or `smtp://host:587`".to_owned();
     let mut parsed = Url::parse(url).map_err(|_| bad())?;
     let has_password = parsed.password().is_some();
@@ -120,7 +148,7 @@ fn transport(url: &str, hello: Option<&str>, limit: Duration) -> Result<Transpor
         parsed.query_pairs_mut().append_pair("tls", "required");
     }
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut builder = Transport::from_url(parsed.as_str()).map_err(|_| bad())?.timeout(Some(limit));
+    let mut builder = SmtpTransport::from_url(parsed.as_str()).map_err(|_| bad())?.timeout(Some(limit));
     if let Some(name) = hello {
         builder = builder.hello_name(ClientId::Domain(name.to_owned()));
     }
@@ -195,6 +223,19 @@ mod tests {
         assert!(matches!(together(&to, vec![no(), no()]), Sent::Refused(_)));
         assert!(matches!(together(&to, vec![no(), later()]), Sent::Later { .. }));
         assert!(matches!(together(&to, vec![later(), no()]), Sent::Later { .. }));
+    }
+
+    #[test]
+    fn a_hint_says_what_to_write_instead() {
+        for (reason, want) in [
+            ("permanent error (530): 5.7.0 Must issue a STARTTLS command first", Some("tls=required")),
+            ("internal client error: STARTTLS is not supported on this server", Some("smtps://")),
+            ("Connection error: received corrupt message of type InvalidContentType", Some("tls=required")),
+            ("permanent error (550): no such user", None),
+        ] {
+            assert_eq!(hint(reason).is_some(), want.is_some(), "{reason}");
+            assert!(hint(reason).unwrap_or_default().contains(want.unwrap_or_default()), "{reason}");
+        }
     }
 
     fn mail_error(to: &str) -> String {
