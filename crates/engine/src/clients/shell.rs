@@ -164,19 +164,18 @@ fn has(script: &Script<'_>, program: &str) -> bool {
 struct Group(Option<u32>);
 
 impl Drop for Group {
+    #[cfg(unix)]
     fn drop(&mut self) {
-        if let Some(id) = self.0 {
-            let kill = std::process::Command::new("sh")
-                .args(["-c", "kill -KILL -- \"-$1\"", "sh", &id.to_string()])
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .status();
-            if let Err(error) = kill {
-                tracing::warn!("the processes of group {id} cannot be killed: {error}");
-            }
+        use rustix::process::{Pid, Signal, kill_process_group};
+        let id = self.0.and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        // By the system's own call: the `kill` of one shell does not take what that of another does.
+        if let Some(Err(error)) = id.map(|id| kill_process_group(id, Signal::KILL)) {
+            tracing::warn!("the processes of a step cannot be killed: {error}");
         }
     }
+
+    #[cfg(not(unix))]
+    fn drop(&mut self) {}
 }
 
 #[derive(Default)]

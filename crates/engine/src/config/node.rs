@@ -2,6 +2,7 @@
 //!
 //! Scalars stay text until somebody asks for a type, so `4h`, `0.1%` and `on` need no quotes.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// Lists whose items belong to one another member by member, so that an item of a higher layer replaces the one
@@ -139,13 +140,20 @@ impl Node {
         }
         match (&mut self.value, over.value) {
             (Value::Map(base), Value::Map(entries)) => {
+                // A hostile file has tens of thousands of keys.
+                let mut places: BTreeMap<String, usize> =
+                    base.iter().enumerate().map(|(at, (key, _))| (key.name.clone(), at)).collect();
                 for (key, node) in entries {
-                    match base.iter_mut().find(|(known, _)| known.name == key.name) {
-                        Some((known, current)) => {
+                    match places.get(&key.name) {
+                        Some(at) => {
+                            let (known, current) = &mut base[*at];
                             known.line = key.line;
                             current.merge_member(&key.name, node);
                         }
-                        None => base.push((key, node)),
+                        None => {
+                            places.insert(key.name.clone(), base.len());
+                            base.push((key, node));
+                        }
                     }
                 }
             }
@@ -178,9 +186,11 @@ fn all_named(items: &[Node]) -> bool {
 
 fn merge_items(base: &mut Vec<Node>, items: Vec<Node>, join: impl Fn(&mut Node, Node)) {
     let name = |node: &Node| node.get("name").and_then(Node::text).map(ToOwned::to_owned);
+    // Of two of one name, the first is meant.
+    let mut places: BTreeMap<_, usize> = base.iter().enumerate().rev().map(|(at, known)| (name(known), at)).collect();
     for item in items {
-        let wanted = name(&item);
-        match base.iter_mut().find(|known| name(known) == wanted) {
+        let place = *places.entry(name(&item)).or_insert(base.len());
+        match base.get_mut(place) {
             Some(known) => join(known, item),
             None => base.push(item),
         }

@@ -50,7 +50,9 @@ pub async fn open(cx: &Session, opened: Opened, warnings: Vec<String>) -> Result
         Err(error @ Error::Io { .. }) => return tell_unkept(cx, opened, &error, warnings, &confirmed).await,
         Err(error) => return Err(error),
     };
-    cx.voice.note(&format!("{id} is open and in the journal; evidence is collected, and people are paged"));
+    // What comes of it is said at the end.
+    let calls = if cx.config()?.settings.notify.channels.is_empty() { "" } else { "people are paged, and " };
+    cx.voice.note(&format!("{id} is open and in the journal; {calls}evidence is collected"));
     let text = match &opened.alert {
         Some(alert) if !opened.title.contains(alert.as_str()) => format!("{} (alert {alert})", opened.title),
         _ => opened.title.clone(),

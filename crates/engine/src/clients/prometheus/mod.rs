@@ -246,7 +246,7 @@ pub struct Listed<T> {
 impl<T> Listed<T> {
     fn of<W: DeserializeOwned>(answer: &HttpAnswer, into_domain: fn(W) -> Vec<T>) -> Result<Self> {
         let envelope = decode::<W>(answer)?;
-        let partial = envelope.warnings.first().map(|why| answer.malformed(&format!("the list is not whole: {why}")));
+        let partial = envelope.warnings.first().map(|why| answer.malformed(format!("the list is not whole: {why}")));
         let data = envelope.data.ok_or_else(|| answer.malformed("success without data"))?;
         Ok(Self { all: into_domain(data), partial })
     }
