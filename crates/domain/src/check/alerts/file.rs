@@ -70,18 +70,24 @@ impl WrittenRule {
     }
 }
 
-const GROUP_KEYS: [&str; 9] = [
-    "name",
-    "interval",
-    "query_offset",
-    "limit",
-    "labels",
-    "rules",
-    "partial_response_strategy",
-    "source_tenants",
-    "evaluation_delay",
+const GROUP_KEYS: [&str; 6] = ["name", "interval", "query_offset", "limit", "labels", "rules"];
+
+/// Fields of groups for which Prometheus refuses the file, and who reads them.
+const OTHERS: [(&str, &str); 13] = [
+    ("partial_response_strategy", "Thanos' or Mimir's"),
+    ("source_tenants", "Thanos' or Mimir's"),
+    ("evaluation_delay", "Thanos' or Mimir's"),
+    ("concurrency", "vmalert's"),
+    ("params", "vmalert's"),
+    ("headers", "vmalert's"),
+    ("notifier_headers", "vmalert's"),
+    ("eval_offset", "vmalert's"),
+    ("eval_delay", "vmalert's"),
+    ("eval_alignment", "vmalert's"),
+    ("tenant", "vmalert's"),
+    ("type", "vmalert's"),
+    ("debug", "vmalert's"),
 ];
-const OTHERS: [&str; 3] = ["partial_response_strategy", "source_tenants", "evaluation_delay"];
 const RULE_KEYS: [&str; 7] = ["record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations"];
 
 impl RuleFile {
@@ -201,7 +207,8 @@ impl RuleFile {
         let mut names = Vec::new();
         for node in groups.items().iter().filter(|node| !node.is_null()) {
             let name = node.get("name").and_then(Node::text).unwrap_or_default().to_owned();
-            self.unknown_keys(node, &GROUP_KEYS, below, "rule group");
+            let keys: Vec<&str> = GROUP_KEYS.into_iter().chain(OTHERS.map(|(key, _)| key)).collect();
+            self.unknown_keys(node, &keys, below, "rule group");
             if name.is_empty() {
                 self.wrong(&self.path.clone(), node.place, below, "a group has no name");
             } else if names.contains(&name) {
@@ -224,17 +231,24 @@ impl RuleFile {
             {
                 self.wrong(&name, wrong.place, below, "`rules` is no list");
             }
+            let labels = self.pairs(node, "labels", &name, below);
             for rule in node.get("rules").map_or(&[][..], Node::items).iter().filter(|rule| !rule.is_null()) {
-                rules.extend(self.rule(rule, below));
+                let Some(mut rule) = self.rule(rule, below) else { continue };
+                // A rule's own labels come before those of its group.
+                for (label, value) in &labels {
+                    rule.labels.entry(label.clone()).or_insert_with(|| value.clone());
+                }
+                rules.push(rule);
             }
             self.groups.push(RuleGroup { name, interval, line: node.place.line + below, rules });
         }
     }
 
-    /// Fields that Thanos and Mimir read, and for which Prometheus refuses the file.
+    /// Fields that others read, and for which Prometheus refuses the file.
     fn of_others(&mut self, group: &Node, below: usize) {
-        for (Key { name, place }, _) in group.entries().iter().filter(|(key, _)| OTHERS.contains(&key.name.as_str())) {
-            let why = format!("Prometheus has no field `{name}`, and refuses the file: it is Thanos' or Mimir's");
+        for (Key { name, place }, _) in group.entries() {
+            let Some((_, whose)) = OTHERS.iter().find(|(key, _)| key == name) else { continue };
+            let why = format!("Prometheus has no field `{name}`, and refuses the file: it is {whose}");
             let finding = Finding::new("A01", Level::Medium, self.path.clone(), why);
             let fix = "keep it where these read the rules, and nowhere else";
             self.findings.push(finding.at(self.path.clone(), place.line + below).column(place.column).fix(fix));

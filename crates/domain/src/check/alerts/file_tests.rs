@@ -28,6 +28,15 @@ fn rules_are_read_wherever_teams_keep_them() {
     }
 }
 
+#[test]
+fn rules_have_the_labels_of_their_group_and_their_own_before_them() {
+    let text = format!("groups: [{{name: g, labels: {{severity: info, team: x}}, rules: [{RULE}]}}]");
+    let file = RuleFile::read(&text, "r.yml");
+    let labels: Vec<(&str, &str)> =
+        file.rules().flat_map(|rule| &rule.labels).map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!(labels, [("severity", "page"), ("team", "x"), ("tier", "1")]);
+}
+
 /// Each text with the line and the words of what Prometheus refuses in it.
 #[test]
 fn what_prometheus_refuses_has_its_place() {
@@ -68,6 +77,9 @@ fn what_prometheus_refuses_has_its_place() {
     assert_eq!(levels("warn", ""), [Level::Medium]);
     assert_eq!(levels("bob", ""), [Level::Blocker, Level::Medium]);
     assert_eq!(levels("warn", "kind: PrometheusRule\nspec:\n  "), []);
+    let victoria = RuleFile::read("groups: [{name: g, concurrency: 2, rules: []}]\n", "r.yml").findings;
+    assert!(victoria.len() == 1 && victoria[0].why.ends_with("it is vmalert's"), "{victoria:?}");
+    assert_eq!(victoria[0].level, Level::Medium);
     assert_eq!(RuleFile::read("grups: [\n", "r.yml").findings.len(), 1);
     for (text, why) in [
         ("groups: [{name: g, rules: a}]\n", "`rules` is no list"),

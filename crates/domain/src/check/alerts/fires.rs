@@ -58,8 +58,10 @@ pub fn check(set: &RuleSet<'_>, placed: Placed<'_>) -> (Option<(Finding, Claim)>
     } else {
         ("it fires whenever its series are there: it has no condition on their values".into(), Claim::FiresWithSeries)
     };
+    // The label of a state, and a count of what is there, may be the condition that somebody meant.
+    let is_meant = claim == Claim::FiresWithSeries && (is_count(tree) || open.iter().all(|shape| of_a_state(shape)));
     let finding = rule
-        .of_expr("A02", Level::High, why)
+        .of_expr("A02", if is_meant { Level::Medium } else { Level::High }, why)
         .fix("compare it, such as `… > 0`; a dead man's switch is called Watchdog, DeadMansSwitch or Heartbeat");
     (Some((finding, claim)), None)
 }
@@ -78,6 +80,18 @@ fn never(shapes: &[Shape]) -> Option<String> {
     });
     let first = whys.next()??;
     whys.all(|why| why.is_some()).then_some(first)
+}
+
+/// Is it a count of series that is compared with none?
+fn is_count(expr: &Expr) -> bool {
+    let (core, bounds) = compared(expr);
+    bounds != ANY && matches!(core, Expr::Aggregate { op, .. } if op == "count")
+}
+
+/// Does it ask for one state, such as `{adminState="down"}`?
+fn of_a_state(shape: &Shape) -> bool {
+    let words = ["state", "status", "phase", "condition", "health", "reason", "result"];
+    shape.fixed.keys().any(|label| words.iter().any(|word| label.to_lowercase().contains(word)))
 }
 
 fn is_bool(expr: &Expr) -> bool {
@@ -180,8 +194,16 @@ mod tests {
     use crate::check::alerts::file::RuleFile;
     use crate::check::alerts::set::Setting;
 
-    /// The id of what is found, or `unknown`.
+    /// The id and the words of what is found, or `unknown`.
     fn found(name: &str, expr: &str) -> String {
+        match judged(name, expr) {
+            (Some((finding, _)), _) => format!("{} {}", finding.id, finding.why),
+            (None, Some(_)) => "unknown".into(),
+            (None, None) => "-".into(),
+        }
+    }
+
+    fn judged(name: &str, expr: &str) -> (Option<(Finding, Claim)>, Option<Unknown>) {
         let text = format!(
             "groups:\n- name: g\n  rules:\n  - record: a:ratio\n    expr: sum(rate(a_total{{c=\"5\"}}[5m])) / sum(rate(a_total[5m]))\n  - record: a:constant\n    expr: sum(b)\n    labels: {{c: \"1\"}}\n  - record: a:bad\n    expr: sum by (job) (b) > 3\n  - alert: {name}\n    expr: |\n      {expr}\n"
         );
@@ -190,10 +212,21 @@ mod tests {
         let setting = Setting::default();
         let set = RuleSet::new(&files, &setting);
         let placed = set.alerts().next().unwrap();
-        match check(&set, placed) {
-            (Some((finding, _)), _) => format!("{} {}", finding.id, finding.why),
-            (None, Some(_)) => "unknown".into(),
-            (None, None) => "-".into(),
+        check(&set, placed)
+    }
+
+    #[test]
+    fn conditions_that_somebody_may_have_meant_weigh_less() {
+        for (expr, want) in [
+            ("up", Level::High),
+            ("x{code=\"5\"}", Level::High),
+            ("x{adminState=\"down\"}", Level::Medium),
+            ("x{state=\"down\"} and on (host) y{status=\"on\"}", Level::Medium),
+            ("count by (job) (x) > 0", Level::Medium),
+            ("sum by (job) (x_total) >= 0", Level::High),
+            ("vector(1) > 0", Level::High),
+        ] {
+            assert_eq!(judged("Alert", expr).0.map(|(finding, _)| finding.level), Some(want), "{expr}");
         }
     }
 

@@ -77,6 +77,7 @@ pub fn check(set: &RuleSet<'_>, placed: Placed<'_>) -> Vec<Finding> {
     let rule = placed.rule;
     let Some(tree) = &rule.tree else { return Vec::new() };
     let mut findings = Vec::new();
+    let guards = guards(tree);
     tree.walk(&mut |expr| match expr {
         Expr::Call { function, args } if function.name == "histogram_quantile" => {
             findings.extend(quantile(set, placed, &args[1]));
@@ -93,7 +94,9 @@ pub fn check(set: &RuleSet<'_>, placed: Placed<'_>) -> Vec<Finding> {
         Expr::Call { function, args } if OF_COUNTERS.contains(&function.name) || OF_GAUGES.contains(&function.name) => {
             findings.extend(rate(set, placed, function.name, &args[0]));
         }
-        Expr::Binary(both) if both.is_comparison() => findings.extend(bare_counter(set, placed, both)),
+        Expr::Binary(both) if both.is_comparison() && !guards.iter().any(|guard| std::ptr::eq(*guard, expr)) => {
+            findings.extend(bare_counter(set, placed, both));
+        }
         Expr::Aggregate { op, args, .. } if ["sum", "avg", "stddev", "stdvar"].contains(&op.as_str()) => {
             findings.extend(args.last().and_then(|arg| division(placed, op, arg)));
         }
@@ -112,7 +115,9 @@ fn bucket(expr: &Expr) -> Option<&str> {
 
 fn quantile(set: &RuleSet<'_>, placed: Placed<'_>, arg: &Expr) -> Option<Finding> {
     let name = bucket(arg)?;
-    let lost = shapes(arg, &|name| set.recorded(name)).iter().all(|shape| shape.label("le") == Known::Missing);
+    // VictoriaMetrics has buckets of its own, by `vmrange`.
+    let lacks = |shape: &Shape| ["le", "vmrange"].iter().all(|label| shape.label(label) == Known::Missing);
+    let lost = shapes(arg, &|name| set.recorded(name)).iter().all(lacks);
     let why = format!("`histogram_quantile` needs the label `le` of `{name}`, and the aggregation in it drops `le`");
     lost.then(|| {
         placed
@@ -144,7 +149,9 @@ fn rate(set: &RuleSet<'_>, placed: Placed<'_>, function: &str, arg: &Expr) -> Op
         return Some(rule.of_expr("A06", Level::High, why).fix("record the rate, and sum it"));
     }
     let known = set.setting.types.get(name).map(String::as_str);
-    let is_gauge = |name: &str| GAUGES.iter().any(|end| name.ends_with(end));
+    // What was accepted, received or rejected is counted, whatever it was.
+    let is_done = |name: &str| name.split('_').any(|word| word.len() > 4 && word.ends_with("ed") && word != "used");
+    let is_gauge = |name: &str| GAUGES.iter().any(|end| name.ends_with(end)) && !is_done(name);
     let found = match (of_counters, known) {
         (true, Some("gauge")) | (false, Some("counter")) => {
             let kind = known.unwrap_or_default();
@@ -164,6 +171,20 @@ fn rate(set: &RuleSet<'_>, placed: Placed<'_>, function: &str, arg: &Expr) -> Op
     let instead =
         if of_counters { "use `deriv` or `delta` for a gauge" } else { "use `rate` or `increase` for a counter" };
     Some(rule.of_expr("A05", level, why).fix(instead))
+}
+
+/// The comparisons that only say of which series the left side of an `and` or `unless` is meant, such as those that have
+/// ever failed.
+fn guards(tree: &Expr) -> Vec<&Expr> {
+    let mut found = Vec::new();
+    tree.walk(&mut |expr| {
+        if let Expr::Binary(both) = expr
+            && ["and", "unless"].contains(&both.op)
+        {
+            both.rhs.walk(&mut |inner| found.push(inner));
+        }
+    });
+    found
 }
 
 /// The counter that an expression sums as it stands.
@@ -202,7 +223,12 @@ fn bare_counter(set: &RuleSet<'_>, placed: Placed<'_>, both: &BinaryExpr) -> Opt
     {
         return None;
     }
+    let is_share = matches!(side.bare(), Expr::Binary(both) if both.op == "/" && total(&both.rhs).is_some());
     let (level, why) = match known {
+        _ if is_share => (
+            Level::Low,
+            format!("the share of `{name}` is of all since the process started: what happens now hardly moves it"),
+        ),
         Some(_) => (
             Level::High,
             format!("the counter `{name}` is compared as it stands: it only grows, and starts anew with its process"),
@@ -304,9 +330,32 @@ fn exclude(left: &Expr, right: &Expr) -> bool {
         found
     };
     let others = filters(right);
-    filters(left)
-        .iter()
-        .any(|(core, bounds)| others.iter().any(|(other, more)| core == other && bounds.and(*more).is_empty()))
+    let unless = |side: &Expr| -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        side.walk(&mut |expr| match expr {
+            Expr::Binary(both) if both.op == "unless" && both.matching.on.is_none() => {
+                found.extend(both.rhs.selectors().iter().map(ToString::to_string));
+            }
+            _ => {}
+        });
+        found
+    };
+    let needs = |side: &Expr, gone: &BTreeSet<String>| {
+        side.selectors().iter().any(|selector| gone.contains(&selector.to_string())) && unless(side).is_empty()
+    };
+    needs(left, &unless(right))
+        || needs(right, &unless(left))
+        || filters(left)
+            .iter()
+            .any(|(core, bounds)| others.iter().any(|(other, more)| core == other && bounds.and(*more).is_empty()))
+}
+
+/// Does it fire at one value alone, which tells nothing?
+fn is_one_value(expr: &Expr) -> bool {
+    match expr.bare() {
+        Expr::Binary(both) if both.op == "or" => is_one_value(&both.lhs) && is_one_value(&both.rhs),
+        _ => compared(expr).1.point().is_some(),
+    }
 }
 
 /// Two conditions of which only the first is told when both hold.
@@ -350,7 +399,8 @@ fn collision(set: &RuleSet<'_>, placed: Placed<'_>, both: &BinaryExpr) -> Option
         .values()
         .chain(rule.labels.values())
         .any(|text| template::read(text).is_ok_and(|asked| asked.value));
-    let level = if shows_value { Level::Medium } else { Level::Low };
+    let misleads = shows_value && !(is_one_value(&both.lhs) && is_one_value(&both.rhs));
+    let level = if misleads { Level::Medium } else { Level::Low };
     (metrics(&both.lhs) != metrics(&both.rhs)).then(|| {
         rule.of_expr("A08", level, why).fix("make two alerts of it, or tell the sides apart with `label_replace`")
     })
@@ -374,10 +424,13 @@ mod tests {
             ("histogram_quantile(0.9, sum by (job) (rate(x_bucket[5m]))) > 1", "A04"),
             ("histogram_quantile(0.9, sum by (le, job) (rate(x_bucket[5m]))) > 1", ""),
             ("histogram_quantile(0.9, sum without (job) (rate(x_bucket[5m]))) > 1", ""),
+            ("histogram_quantile(0.9, sum by (vmrange) (rate(x_bucket[5m]))) > 1", ""),
             ("histogram_quantile(0.9, sum(rate(x[5m]))) > 1", ""),
             ("histogram_count(rate(x_bucket[5m])) > 1", "A04"),
             ("histogram_count(rate(x[5m])) > 1", ""),
             ("rate(x_bytes[5m]) > 1", ""),
+            ("rate(x_connections[5m]) > 1", "A05"),
+            ("rate(accepted_connections[5m]) > 1", ""),
             ("rate(x_bytes_total[5m]) > 1", ""),
             ("rate(x[5m]) > 1", ""),
             ("rate(typed_gauge[5m]) > 1", "A05"),
@@ -401,6 +454,7 @@ mod tests {
             ("x_used / x_total > 0.9 and x_total > 1", ""),
             ("sum by (job) (x_errors_total) > 5", "A06"),
             ("x_errors_total / y_total > 0.5", "A06"),
+            ("up == 0 and on (job) sum by (job) (x_errors_total) > 0", ""),
             ("rate(x_total[5m]) > 5", ""),
             ("x_total - x_total offset 5m > 5", ""),
             ("x_total == 0", ""),
@@ -424,6 +478,8 @@ mod tests {
             ("a > 0 or on (x) b > 0", ""),
             ("a{x=\"1\"} > 0 or absent(a{x=\"1\"})", ""),
             ("a > 5 or a < 1", ""),
+            ("a < 5 or ((b == 1 unless a) * 0)", ""),
+            ("a < 5 or ((b == 1 unless c) * 0)", "A08"),
         ] {
             let text = format!(
                 "groups:\n- name: g\n  rules:\n  - record: s:x_total:sum\n    expr: sum(x_total)\n  - alert: A\n    expr: |\n      {expr}\n"

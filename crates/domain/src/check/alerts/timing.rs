@@ -200,7 +200,7 @@ fn looks_back(expr: &Expr) -> bool {
 }
 
 /// Words in the names of what stays until somebody repairs it.
-const LASTING: [&str; 4] = ["failed", "failure", "health_detail", "degraded"];
+const LASTING: [&str; 5] = ["failed", "failure", "health_detail", "degraded", "restart"];
 
 fn is_gauge(set: &RuleSet<'_>, expr: &Expr) -> bool {
     let selectors = expr.selectors();
@@ -320,6 +320,7 @@ mod tests {
             ("expr: 'http_response_time_seconds > 5'", "A10"),
             ("expr: 'disk_usage > 5'", "A10"),
             ("expr: 'job_failed == 1'", ""),
+            ("expr: 'server_restart_count > 2'", ""),
             ("expr: 'md_disks{state=\"failed\"} > 0'", ""),
             ("expr: 'gc_duration_seconds{quantile=\"1\"} > 1'", ""),
             ("expr: 'ALERTS{alertname=\"B\"} == 1'", ""),

@@ -1,7 +1,7 @@
 //! What an alert tells people (A11, A12, A14): labels that are not there, values as labels, no summary, units that do not
 //! fit what is compared.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::check::alerts::file::WrittenRule;
 use crate::check::alerts::fires::is_heartbeat;
@@ -93,7 +93,7 @@ pub fn labels(set: &RuleSet<'_>, placed: Placed<'_>) -> Vec<Finding> {
 pub fn annotations(set: &RuleSet<'_>, placed: Placed<'_>) -> Vec<Finding> {
     let rule = placed.rule;
     let mut findings = Vec::new();
-    if !rule.labels.contains_key("severity") {
+    if !rule.labels.contains_key("severity") && !brings(rule).contains("severity") {
         let why = "it has no label `severity`: nobody can tell whether to wake somebody";
         findings.push(
             rule.finding("A12", Level::High, why).fix("add `severity` to its labels, such as `severity: warning`"),
@@ -127,9 +127,37 @@ pub fn annotations(set: &RuleSet<'_>, placed: Placed<'_>) -> Vec<Finding> {
     findings
 }
 
+/// The labels that a query gives its series by name, such as `* on (instance) group_left (team) owners`: those that it
+/// groups by, asks for, brings from its other side, or makes.
+fn brings(rule: &WrittenRule) -> BTreeSet<&str> {
+    let mut found = BTreeSet::new();
+    let Some(tree) = &rule.tree else { return found };
+    tree.walk(&mut |expr| match expr {
+        Expr::Aggregate { grouping: Some(grouping), .. } if grouping.include => {
+            found.extend(grouping.labels.iter().map(String::as_str));
+        }
+        Expr::Binary(both) => {
+            found.extend(both.matching.group.iter().flat_map(|(_, labels)| labels).map(String::as_str));
+        }
+        Expr::Call { function, args } if ["label_replace", "label_join"].contains(&function.name) => {
+            found.extend(args.get(1).and_then(|arg| match arg {
+                Expr::Text(label) => Some(label.as_str()),
+                _ => None,
+            }));
+        }
+        Expr::Selector(selector) => {
+            let sure = selector.matchers.iter().flatten().filter(|one| one.accepts("") == Some(false));
+            found.extend(sure.map(|one| one.name.as_str()));
+        }
+        _ => {}
+    });
+    found
+}
+
 /// Is it said whose it is?
 pub fn has_owner(rule: &WrittenRule) -> bool {
-    rule.labels.keys().chain(rule.annotations.keys()).any(|key| is_owner(key))
+    let written = rule.labels.keys().chain(rule.annotations.keys()).map(String::as_str);
+    written.chain(brings(rule)).any(is_owner)
 }
 
 /// A12 of all alerts together: words for a severity that nobody else uses, and that none of them has an owner.
@@ -314,6 +342,12 @@ mod tests {
             ("expr: x > 1, annotations: {summary: s}, labels: {support_group: x, severity: s3}".into(), vec![]),
             ("expr: x > 1, annotations: {summary: s}, labels: {opsgenieTeam: x, severity: major}".into(), vec![]),
             ("expr: x > 1, annotations: {summary: s}, labels: {team: x, severity: Critical}".into(), vec![]),
+            (
+                "expr: '(x > 1) * on (instance) group_left (team) owners', annotations: {summary: s}, labels: {severity: info}"
+                    .into(),
+                vec![],
+            ),
+            ("expr: 'sum by (severity) (x) > 1', annotations: {summary: s}, labels: {team: x}".into(), vec![]),
             ("expr: x > 1, labels: {severity: info, team: x}".into(), vec![("A12", Level::Low)]),
             ("expr: x > 1, labels: {severity: info}, annotations: {summary: s}".into(), vec![("A12", Level::Low)]),
             (format!("expr: x_seconds > 300000, {FINE}"), vec![("A14", Level::Medium)]),
