@@ -195,6 +195,29 @@ fn the_gate_refuses_what_is_spent_and_a_waiver_is_kept_until_it_ends() {
     }
 }
 
+/// Minutes of data of 30 days: so many looks every five minutes.
+fn young(looks: f64) -> Stub {
+    prometheus_of(move |expression| match expression {
+        _ if expression.contains("slo:") => None,
+        _ if expression.contains("count_over_time") => Some(if expression.contains("6h:") { looks } else { 1.0 }),
+        _ => Some(if expression.contains("status") { 1.0 } else { 1_000_000.0 }),
+    })
+}
+
+#[test]
+fn how_much_of_the_window_has_data_is_said_and_hardly_any_passes_no_gate() {
+    let env = env();
+    let run = ask(&env, &young(1.0), &["slo", "check"]).expect_code(3);
+    assert!(run.stdout.contains("UNKNOWN, does not pass"), "{}", run.stdout);
+    assert!(run.stdout.contains("data for 5m of 30d is too little to tell"), "{}", run.stdout);
+    let found = first(&ask(&env, &young(1.0), &["slo", "status", "-o", "json"]).expect_code(3));
+    assert_eq!(found["level"], "unknown", "{found}");
+    let run = ask(&env, &young(12.0), &["slo", "check"]).expect_code(0);
+    assert!(run.stdout.contains("100.0 % of the budget is left; data for 1h of 30d"), "{}", run.stdout);
+    let whole = ask(&env, &prometheus(HEALTHY), &["slo", "check"]).expect_code(0);
+    assert!(!whole.stdout.contains("data for"), "{}", whole.stdout);
+}
+
 #[test]
 fn rules_are_written_once_and_nothing_foreign_is_overwritten() {
     let env = env();
@@ -259,6 +282,9 @@ fn status_shows_the_worst_burn_and_the_whole_screen_agrees() {
     assert!(run.stdout.contains("burns its error budget fast"), "{}", run.stdout);
     let json = ask(&env, &stub, &["status", "-o", "json"]).json();
     assert_eq!(json["data"]["slos"][0]["level"], "critical");
+    let spent = prometheus(World { period: 1_500.0, ..HEALTHY });
+    let run = ask(&env, &spent, &["status"]);
+    assert!(run.stdout.contains("the error budget is spent, and burns too slowly to page"), "{}", run.stdout);
     let healthy = prometheus(HEALTHY);
     let run = ask(&env, &healthy, &["status"]);
     assert!(run.stdout.contains("60.0 % left"), "{}", run.stdout);

@@ -2,6 +2,7 @@
 //! budget of a month.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -21,7 +22,7 @@ use crate::support::{Prometheus, TestEnv};
 const CASES: usize = 120;
 
 #[allow(clippy::disallowed_methods, reason = "a test starts the programs it needs")]
-fn promtool(args: &[&str], folder: &std::path::Path) -> (bool, String) {
+fn promtool(args: &[&str], folder: &Path) -> (bool, String) {
     let ran = Command::new("promtool").args(args).current_dir(folder).output();
     let ran = ran.expect("promtool is installed (Debian package prometheus)");
     let said = format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
@@ -246,4 +247,37 @@ fn the_budget_of_a_month_is_that_of_an_exact_count() {
     };
     assert!(pages.iter().all(|page| is_by_night(page, "from") && is_by_night(page, "to")), "{today}");
     assert_eq!(pages.len(), 3, "{today}");
+}
+
+/// Of native histograms there is no exact count to compare with; but what no request exceeds is all good, what each
+/// exceeds is all bad, and the rules that are written record the same.
+#[test]
+fn native_histograms_are_counted_as_prometheus_counts_them() {
+    let newest = Path::new("target/tools/bin/prometheus-newest");
+    assert!(newest.exists(), "run `scripts/tools`, which installs {}", newest.display());
+    let newest = newest.canonicalize().unwrap().display().to_string().leak();
+    let prometheus = Prometheus::of_itself_with_native_histograms(newest);
+    let env = TestEnv::new();
+    let one = |name: &str, below: &str| {
+        format!(
+            "  - {{ name: {name}, objective: 99%, latency: {{ histogram: prometheus_http_request_duration_seconds, below: {below}, native: true }} }}\n"
+        )
+    };
+    env.write("liveops.yaml", format!("version: 1\nslos:\n{}{}", one("all-good", "1h"), one("all-bad", "1us")));
+    env.run(["slo", "generate", "--out", "slo.yml"]).expect_code(0);
+    prometheus.set_rules(&env.read("slo.yml"));
+    prometheus.wait_until("histogram_count(sum(increase(prometheus_http_request_duration_seconds[1m])))", |n| n > 3.0);
+    let run = env.run(["slo", "status", "--prometheus", &prometheus.url(), "-o", "json"]);
+    let slos = run.json()["data"]["slos"].clone();
+    for (index, share) in [(0, 0.0), (1, 1.0)] {
+        let number = |key: &str| slos[index][key].as_f64().unwrap_or_else(|| panic!("{slos}"));
+        let (bad, total) = (number("bad"), number("total"));
+        assert!(total > 3.0 && (bad - share * total).abs() < 1e-6, "{slos}");
+    }
+    for (slo, share) in [("all-good", 0.0), ("all-bad", 1.0)] {
+        let of = |part: &str| format!("slo:{part}:increase5m{{slo=\"{slo}\"}}");
+        prometheus.wait_until(&of("total"), |total| total > 3.0);
+        let recorded = format!("{} / on (slo) {}", of("bad"), of("total"));
+        prometheus.wait_until(&recorded, |recorded| (recorded - share).abs() < 1e-6);
+    }
 }

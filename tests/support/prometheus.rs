@@ -56,6 +56,23 @@ impl Target {
     }
 }
 
+fn arguments(port: u16, folder: &Path) -> Vec<String> {
+    let folder = folder.display();
+    vec![
+        format!("--config.file={folder}/prometheus.yml"),
+        format!("--storage.tsdb.path={folder}/data"),
+        format!("--web.listen-address=127.0.0.1:{port}"),
+        // What a test remembers may be months old.
+        "--storage.tsdb.retention.time=1y".to_owned(),
+        "--web.enable-lifecycle".to_owned(),
+        "--log.level=warn".to_owned(),
+    ]
+}
+
+fn ready(port: u16) -> bool {
+    http::get(port, "/-/ready").is_ok_and(|answer| answer.status == 200)
+}
+
 /// One sample of an instant query: its labels without `__name__`, and its value.
 pub(crate) type Sample = (BTreeMap<String, String>, f64);
 
@@ -81,6 +98,24 @@ impl Prometheus {
         Self::launch(named(VARIABLE, "prometheus"), &config, rules_yaml, None)
     }
 
+    /// Starts this program, which keeps native histograms, as it has of its own requests, and scrapes itself.
+    #[track_caller]
+    pub(crate) fn of_itself_with_native_histograms(binary: &'static str) -> Self {
+        let args = |port: u16, folder: &Path| {
+            let own = format!(
+                "global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\nrule_files: [ rules.yml ]\nscrape_configs: [ {{ job_name: self, scrape_protocols: [ PrometheusProto ], static_configs: [ {{ targets: [ '127.0.0.1:{port}' ] }} ] }} ]\n"
+            );
+            fs::write(folder.join("prometheus.yml"), own).expect("the server's folder is writable");
+            let mut all = arguments(port, folder);
+            all.push("--enable-feature=native-histograms".to_owned());
+            all
+        };
+        let server = Server::start(Program { binary, package: "prometheus", args, ready }, |folder| {
+            fs::write(folder.join("rules.yml"), "").expect("the server's folder is writable");
+        });
+        Self { server }
+    }
+
     /// Starts one with this configuration.
     #[track_caller]
     pub(crate) fn of_config(config: &str) -> Self {
@@ -101,23 +136,7 @@ impl Prometheus {
 
     #[track_caller]
     fn launch(binary: &'static str, config: &str, rules_yaml: &str, past: Option<&str>) -> Self {
-        let program = Program {
-            binary,
-            package: "prometheus",
-            args: |port, folder| {
-                let folder = folder.display();
-                vec![
-                    format!("--config.file={folder}/prometheus.yml"),
-                    format!("--storage.tsdb.path={folder}/data"),
-                    format!("--web.listen-address=127.0.0.1:{port}"),
-                    // What a test remembers may be months old.
-                    "--storage.tsdb.retention.time=1y".to_owned(),
-                    "--web.enable-lifecycle".to_owned(),
-                    "--log.level=warn".to_owned(),
-                ]
-            },
-            ready: |port| http::get(port, "/-/ready").is_ok_and(|answer| answer.status == 200),
-        };
+        let program = Program { binary, package: "prometheus", args: arguments, ready };
         let server = Server::start(program, |folder| {
             for (name, text) in [("prometheus.yml", config), ("rules.yml", rules_yaml)] {
                 fs::write(folder.join(name), text).expect("the server's folder is writable");

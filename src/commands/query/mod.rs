@@ -44,7 +44,8 @@ use liveops_engine::query::{caret, no_data};
 ///
 /// Evaluates PromQL now, at another time (`--at`) or over a range (`--range`). An expression that does not parse is
 /// caught before it is sent, with a caret under the fault. With `--kpi` the expression is that of a configured KPI,
-/// and the value is judged by its thresholds: exit code 1 when it is critical. No data is exit code 3.
+/// and the value is judged by its thresholds: exit code 1 when it is critical. No data, and an answer of which Prometheus
+/// warns that it is not whole, is exit code 3.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   liveops query 'sum by (region) (game_active_players)'
@@ -139,6 +140,7 @@ pub(crate) async fn run(args: QueryArgs, cx: &Context) -> Result<Exit> {
         }
     };
     let warnings = asked.warnings.clone();
+    let is_partial = asked.queried.partial().is_some();
     let unit = unit(question.kpi.as_ref(), known.as_ref());
     let figure = question.kpi.map(|kpi| Figure::new(kpi, &asked, &window, cx.clock.now()));
     let ordered = known.is_some_and(|known| known.ordered);
@@ -157,6 +159,7 @@ pub(crate) async fn run(args: QueryArgs, cx: &Context) -> Result<Exit> {
         ordered,
         unit,
         again: RepeatQuery::new(args.at.as_deref()),
+        is_partial,
         absence,
     };
     let next = report.next().map(|(what, command)| Meta::steps(vec![Recommendation::new(what, command)]));

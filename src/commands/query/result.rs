@@ -36,6 +36,8 @@ pub(crate) struct QueryResult {
     /// The unit that a plot is drawn in.
     pub(crate) unit: Unit,
     pub(crate) again: RepeatQuery,
+    /// Prometheus warns that the answer is not whole.
+    pub(crate) is_partial: bool,
     /// Why there may be nothing.
     pub(crate) absence: NoDataHints,
     /// What changed in the range, the oldest first, where that was asked for.
@@ -83,7 +85,7 @@ impl QueryResult {
                 Level::Critical => Verdict::Fail,
                 Level::Unknown => Verdict::Unknown,
             },
-            None if self.result.is_empty() => Verdict::Unknown,
+            None if self.result.is_empty() || self.is_partial => Verdict::Unknown,
             None => Verdict::Pass,
         }
     }

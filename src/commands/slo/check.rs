@@ -129,6 +129,8 @@ fn blocks(gate: &Gate, view: &View) -> Vec<Block> {
             }
             None => one.why.clone(),
         };
+        let history = view::history(&one.status, view).filter(|text| !why.starts_with(text));
+        let why = history.map_or(why.clone(), |text| format!("{why}; {text}"));
         table.row(vec![
             tone::mark(tone, view),
             plain(&one.status.slo.name),

@@ -5,7 +5,7 @@ use crate::output::tone;
 use crate::output::view::View;
 use liveops_domain::metric::level::Level;
 use liveops_domain::metric::quantity::Unit;
-use liveops_domain::slo::budget::{Figure, Trend, times};
+use liveops_domain::slo::budget::{self, Figure, Trend, times};
 use liveops_domain::slo::burn::WINDOWS;
 use liveops_domain::text::duration::{human, to_promql};
 use liveops_domain::text::time::relative;
@@ -118,17 +118,16 @@ pub(crate) fn detail(one: &SloStatus, view: &View) -> Vec<String> {
     if let Some((_, remaining)) = &budget.unadjusted {
         parts.push(format!("{} left with what is excluded counted", self::budget(remaining)));
     }
-    if let Ok(covered) = budget.covered
-        && covered < 0.95
-    {
-        parts.push(format!("data for {} of {}", human_share(one, covered, view), one.slo.window));
-    }
+    let history = history(one, view).filter(|text| !parts.iter().any(|part| part.starts_with(text)));
+    parts.extend(history);
     parts.extend(one.note.clone());
     parts
 }
 
-fn human_share(one: &SloStatus, covered: f64, view: &View) -> String {
-    human(one.slo.window.elapsed(view.now).length().mul_f64(covered))
+/// How much of the window has data, where that is not all of it.
+pub(super) fn history(one: &SloStatus, view: &View) -> Option<String> {
+    let covered = one.budget.covered.as_ref().ok().filter(|covered| **covered < 0.95)?;
+    Some(budget::history(&one.slo, *covered, view.now))
 }
 
 /// Rising and falling in a word; nothing where it is steady.

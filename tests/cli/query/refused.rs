@@ -13,17 +13,32 @@ fn warnings_and_infos_are_said_aside() {
         "infos": ["PromQL info: metric might not be a counter"],
         "data": {"resultType": "scalar", "result": [AT, "1"]},
     })));
-    let run = ask(&stub, &["1"]).expect_code(0);
+    // What may not be whole is not known, at one moment or over a range.
+    let run = ask(&stub, &["1"]).expect_code(3);
     assert_eq!(
         run.stderr,
         "warning: PromQL warning: bucket label \"le\" is missing\n\
          note: PromQL info: metric might not be a counter\n"
     );
-    let run = ask(&stub, &["1", "-o", "json"]).expect_code(0);
+    let run = ask(&stub, &["1", "-o", "json"]).expect_code(3);
     assert_eq!(run.stderr, "");
     assert_eq!(run.json()["warnings"].as_array().map(Vec::len), Some(2));
-    let quiet = ask(&stub, &["1", "-q", "-o", "csv"]).expect_code(0);
+    assert_eq!(run.json()["verdict"], "unknown");
+    let quiet = ask(&stub, &["1", "-q", "-o", "csv"]).expect_code(3);
     assert!(quiet.stderr.starts_with("warning: ") && !quiet.stderr.contains("note"), "{}", quiet.stderr);
+}
+
+#[test]
+fn a_range_that_is_not_whole_is_not_known() {
+    for (aside, code) in [("warnings", 3), ("infos", 0)] {
+        let series = json!([{ "metric": {}, "values": [[AT - 60.0, "1"], [AT, "1"]] }]);
+        let data = json!({ "resultType": "matrix", "result": series });
+        let mut answer = json!({ "status": "success", "data": data });
+        answer[aside] = json!(["a store is down"]);
+        let stub = prometheus(Answer::json(answer));
+        let run = ask(&stub, &["up", "--range", "1h", "-o", "json"]).expect_code(code);
+        assert_eq!(run.json()["verdict"], if code == 3 { "unknown" } else { "pass" }, "{aside}");
+    }
 }
 
 #[test]

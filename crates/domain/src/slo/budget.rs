@@ -9,7 +9,7 @@ use crate::slo::Slo;
 use crate::slo::burn::{Pair, Tier, WINDOWS, pairs};
 use crate::slo::expression::{Component, components};
 use crate::text::count::count;
-use crate::text::duration::to_promql;
+use crate::text::duration::{human, to_promql};
 
 /// `increase` extrapolates: bad events may exceed all events by this part, and by one, without anything being wrong.
 const SLACK: f64 = 0.01;
@@ -159,7 +159,8 @@ pub fn judge(slo: &Slo, reading: &Reading, now: DateTime<Utc>) -> Budget {
     });
     let alerting = alerting(slo, reading, &burn);
     let exhausts = exhausts(slo, &remaining, &burn, now, whole);
-    let (level, reason) = level(reading, &remaining, &burn, &pairs(slo.window.nominal()), &alerting);
+    let young = young(slo, reading, now);
+    let (level, reason) = level(reading, &remaining, &burn, &pairs(slo.window.nominal()), &alerting, young.as_deref());
     Budget {
         counts: adjusted.map(|all| {
             all.iter().fold(Tally { bad: 0.0, total: 0.0 }, |sum, one| Tally {
@@ -270,6 +271,24 @@ impl BudgetCount {
     }
 }
 
+/// `data for 2d of 30d`, by the share of the window up to now that has data.
+pub fn history(slo: &Slo, share: f64, now: DateTime<Utc>) -> String {
+    format!("data for {} of {}", human(slo.window.elapsed(now).length().mul_f64(share)), slo.window)
+}
+
+/// Is there so little data that no alert could fire, whatever it says? Of a period that has just begun, what there is
+/// counts.
+fn young(slo: &Slo, reading: &Reading, now: DateTime<Utc>) -> Option<String> {
+    let covered = match &reading.covered {
+        Ok(covered) => *covered,
+        Err(why) => return Some(format!("how far back the data goes is unknown: {why}")),
+    };
+    let elapsed = slo.window.elapsed(now).length();
+    let least = pairs(slo.window.nominal()).iter().map(Pair::least_history).min()?.min(elapsed / 2);
+    let share = covered.as_secs_f64() / elapsed.as_secs_f64().max(1.0);
+    (covered < least).then(|| format!("{} is too little to tell", history(slo, share.min(1.0), now)))
+}
+
 /// Unknown hides anything but what is known to be critical.
 fn level(
     reading: &Reading,
@@ -277,6 +296,7 @@ fn level(
     burn: &[Figure],
     pairs: &[Pair],
     alerting: &[Pair],
+    young: Option<&str>,
 ) -> (Level, Option<String>) {
     let fast = |pair: &Pair| {
         let burn = of(burn, pair.long).unwrap_or_default();
@@ -285,6 +305,9 @@ fn level(
     let unknown = reading.doubt.clone().map(|why| format!("not everything answered: {why}"));
     if let Some(why) = unknown {
         return (Level::Unknown, Some(why));
+    }
+    if let (Ok(_), Some(why)) = (remaining, young) {
+        return (Level::Unknown, Some(why.to_owned()));
     }
     if remaining.as_ref().is_ok_and(|left| *left <= 0.0) {
         return (Level::Critical, Some("the error budget is spent".into()));
@@ -354,117 +377,5 @@ pub fn low_traffic(slo: &Slo, reading: &Reading) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::slo::sample;
-
-    const NOW: &str = "2026-11-30T12:00:00Z";
-
-    fn now() -> DateTime<Utc> {
-        NOW.parse().expect("a time")
-    }
-
-    /// Burn by window, remaining by the period's burn.
-    fn reading(burns: [f64; 7], period: f64) -> Reading {
-        let tally = |burn: f64| Ok(vec![Tally { bad: burn * 1000.0, total: 1e6 }]);
-        Reading {
-            windows: burns.into_iter().map(tally).collect(),
-            period: tally(period),
-            excluded: None,
-            covered: Ok(Duration::from_secs(30 * 86_400)),
-            doubt: None,
-        }
-    }
-
-    #[test]
-    fn what_is_not_known_is_neither_within_nor_beyond() {
-        let slo = sample::slo("99.9%", "30d");
-        let good = judge(&slo, &reading([0.0; 7], 0.5), now());
-        let fast = judge(&slo, &reading([2.0; 7], 0.5), now());
-        let spent = judge(&slo, &reading([0.0; 7], 1.5), now());
-        let silent = judge(&slo, &Reading { doubt: Some("no answer".into()), ..reading([0.0; 7], 0.5) }, now());
-        let counts = BudgetCount::of([&good, &fast, &spent, &silent, &silent].into_iter());
-        assert_eq!(counts, BudgetCount { known: 3, within: 2, fast: 1, unknown: 2 });
-    }
-
-    #[test]
-    fn a_budget_has_its_level_and_its_end() {
-        let slo = sample::slo("99.9%", "30d");
-        for (burns, period, level, exhausts) in [
-            ([0.0; 7], 0.5, Level::Ok, None),
-            ([20.0, 20.0, 20.0, 10.0, 4.0, 1.0, 0.5], 0.5, Level::Critical, Some("6h")),
-            ([1.0, 20.0, 20.0, 10.0, 4.0, 1.0, 0.5], 0.5, Level::Ok, Some("6h")),
-            ([2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0], 0.5, Level::Warn, Some("3d")),
-            ([0.0; 7], 1.5, Level::Critical, None),
-        ] {
-            let budget = judge(&slo, &reading(burns, period), now());
-            assert_eq!(budget.level, level, "{burns:?}: {:?}", budget.reason);
-            assert_eq!(budget.exhausts.map(|one| to_promql(one.by)).as_deref(), exhausts, "{burns:?}");
-            assert!((budget.remaining.unwrap() - (1.0 - period)).abs() < 1e-9);
-        }
-        // Half of the budget at twice the speed: a quarter of the window.
-        let budget = judge(&slo, &reading([2.0; 7], 0.5), now());
-        assert_eq!(budget.exhausts.unwrap().at, now() + TimeDelta::hours(180));
-    }
-
-    #[test]
-    fn what_is_not_known_is_never_ok() {
-        let slo = sample::slo("99.9%", "30d");
-        let mut silent = reading([0.0; 7], 0.0);
-        silent.windows[0] = Err("no series".into());
-        assert_eq!(judge(&slo, &silent, now()).level, Level::Unknown);
-        let mut partial = reading([0.0; 7], 0.0);
-        partial.doubt = Some("a store is down".into());
-        assert_eq!(judge(&slo, &partial, now()).level, Level::Unknown);
-        let idle = Reading { period: Ok(vec![Tally { bad: 0.0, total: 0.0 }]), ..reading([0.0; 7], 0.0) };
-        let budget = judge(&slo, &idle, now());
-        assert_eq!((budget.level, budget.reason.as_deref()), (Level::Unknown, Some(NO_TRAFFIC)));
-        // No traffic for five minutes is no gap.
-        let mut quiet = reading([0.0; 7], 0.2);
-        quiet.windows[0] = Ok(vec![Tally { bad: 0.0, total: 0.0 }]);
-        assert_eq!(judge(&slo, &quiet, now()).level, Level::Ok);
-        for (bad, total) in [(f64::NAN, 1.0), (20.0, 10.0), (-5.0, 10.0), (1.0, f64::INFINITY)] {
-            assert!(Tally { bad, total }.check().is_err(), "{bad} of {total}");
-        }
-        assert!(Tally { bad: 10.05, total: 10.0 }.check().is_ok());
-    }
-
-    #[test]
-    fn a_window_without_an_earlier_look_matters_only_where_its_pair_may_alert() {
-        let slo = sample::slo("99.9%", "30d");
-        let missing = |burns: [f64; 7], window: usize| {
-            let mut one = reading(burns, 0.2);
-            one.windows[window] = Err(NO_EARLIER.into());
-            judge(&slo, &one, now())
-        };
-        // Five minutes belong to the pair with an hour, which burns slowly.
-        assert_eq!(missing([0.5; 7], 0).level, Level::Ok);
-        let unknown = missing([20.0, 0.5, 20.0, 0.5, 0.5, 0.5, 0.5], 0);
-        assert_eq!(unknown.level, Level::Unknown);
-        assert_eq!(unknown.reason.as_deref(), Some("burn over 5m is unknown: no reading that old, and no Prometheus"));
-    }
-
-    #[test]
-    fn few_errors_and_young_series_page_nobody() {
-        let slo = sample::slo("99.9%", "30d");
-        let mut few = reading([0.0; 7], 0.5);
-        for window in &mut few.windows {
-            *window = Ok(vec![Tally { bad: 2.0, total: 36.0 }]);
-        }
-        assert_eq!(judge(&slo, &few, now()).level, Level::Ok);
-        assert!(low_traffic(&slo, &few).unwrap().contains("36 events in 1h: one that is bad burns 27.8×"));
-        let mut young = reading([20.0; 7], 0.5);
-        young.covered = Ok(Duration::from_secs(1_000));
-        assert_eq!(judge(&slo, &young, now()).level, Level::Ok);
-    }
-
-    #[test]
-    fn exclusions_give_both_figures() {
-        let slo = sample::slo("99.9%", "30d");
-        let mut one = reading([0.0; 7], 1.5);
-        one.excluded = Some(Ok(vec![Tally { bad: 1000.0, total: 1000.0 }]));
-        let budget = judge(&slo, &one, now());
-        assert!((budget.remaining.unwrap() - (1.0 - 500.0 / 999.0)).abs() < 1e-9);
-        assert!((budget.unadjusted.unwrap().1.unwrap() + 0.5).abs() < 1e-9);
-    }
-}
+#[path = "budget_tests.rs"]
+mod tests;

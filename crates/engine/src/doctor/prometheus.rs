@@ -56,7 +56,7 @@ async fn look(cx: &Session, system: &mut System) -> Result<()> {
     if let (Ok(rules), Ok(told)) = (&evaluated, &told) {
         system.extend(rules::delivery(rules, told, configured));
     }
-    system.extend(or_unknown("rules", evaluated.map(|all| rules::judge(&all))));
+    system.extend(or_unknown("rules", evaluated.map(|all| rules::judge(&all, now))));
     system.extend(lost);
     system
         .extend(or_unknown("fatigue", firing.map(|all| all.iter().flat_map(|all| alerts::known(all, now)).collect())));

@@ -3,10 +3,13 @@
 use liveops_domain::text::count::count;
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
+
 use crate::clients::prometheus::wire::Delivery;
 use crate::doctor::finding::{Finding, first};
-use liveops_domain::alert::rule::Rule;
+use liveops_domain::alert::rule::{Rule, Trouble};
 use liveops_domain::runbook::link_of;
+use liveops_domain::text::duration::human;
 
 /// Seconds of one rule, and of one group, that endanger the next evaluation.
 const SLOW_RULE: f64 = 2.0;
@@ -20,14 +23,14 @@ const LINES: usize = 5;
 const NAMES: usize = 4;
 
 /// Judges all rules.
-pub fn judge(rules: &[Rule]) -> Vec<Finding> {
+pub fn judge(rules: &[Rule], now: DateTime<Utc>) -> Vec<Finding> {
     if rules.is_empty() {
         return vec![
             Finding::warn("rules", "it has no rules, so nothing can alert")
                 .fix("add `rule_files` to its configuration"),
         ];
     }
-    let mut findings = broken(rules);
+    let mut findings = broken(rules, now);
     findings.extend(slow(rules));
     if findings.is_empty() {
         let all = count(rules.len(), "rule");
@@ -37,8 +40,16 @@ pub fn judge(rules: &[Rule]) -> Vec<Finding> {
     findings
 }
 
-fn broken(rules: &[Rule]) -> Vec<Finding> {
-    let broken: Vec<&Rule> = rules.iter().filter(|rule| rule.health == "err").collect();
+fn broken(rules: &[Rule], now: DateTime<Utc>) -> Vec<Finding> {
+    let (mut broken, mut overdue, mut new) = (Vec::new(), Vec::new(), Vec::new());
+    for rule in rules {
+        match rule.trouble(now) {
+            Some(Trouble::Fails(_)) => broken.push(rule),
+            Some(Trouble::Overdue(age)) => overdue.push((age, rule.name.as_str())),
+            Some(Trouble::NotYet) => new.push(rule.name.as_str()),
+            None => {}
+        }
+    }
     let mut findings: Vec<Finding> = broken
         .iter()
         .take(LINES)
@@ -54,6 +65,18 @@ fn broken(rules: &[Rule]) -> Vec<Finding> {
             "rules",
             format!("{} fail, too: {}", count(names.len(), "more rule"), first(&names, NAMES)),
         ));
+    }
+    if let Some((age, _)) = overdue.iter().min() {
+        let names: Vec<&str> = overdue.iter().map(|(_, name)| *name).collect();
+        let (verb, all) = (if names.len() == 1 { "is" } else { "are" }, count(names.len(), "rule"));
+        let last = human(age.to_std().unwrap_or_default());
+        let message = format!("{all} {verb} not evaluated any more, the last {last} ago: {}", first(&names, NAMES));
+        let fix = "see Prometheus' own log and load; until then they neither record nor alert";
+        findings.push(Finding::fail("rules", message).fix(fix));
+    }
+    if !new.is_empty() {
+        let (verb, all) = (if new.len() == 1 { "has" } else { "have" }, count(new.len(), "rule"));
+        findings.push(Finding::gap("rules", format!("{all} {verb} not been evaluated yet: {}", first(&new, NAMES))));
     }
     findings
 }
@@ -121,8 +144,14 @@ pub fn delivery(rules: &[Rule], delivery: &Delivery, configured: bool) -> Option
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chrono::TimeDelta;
+
     use crate::doctor::finding::Level;
     use liveops_domain::alert::rule::Alerting;
+
+    fn now() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_700_000_000, 0).expect("in range")
+    }
 
     fn rule(name: &str, health: &str, evaluation: f64, runbook: Option<&str>) -> Rule {
         let annotation = |key: &str| (key.to_owned(), "docs/x.md".to_owned());
@@ -159,10 +188,20 @@ mod tests {
             (vec![rule("a", "err", 0.1, Some("runbook"))], vec![("rules", Level::Fail), ("runbooks", Level::Ok)]),
             (vec![rule("a", "ok", 2.1, Some("runbook"))], vec![("rules", Level::Warn), ("runbooks", Level::Ok)]),
         ] {
-            assert_eq!(levels(&judge(&rules)), want);
+            assert_eq!(levels(&judge(&rules, now())), want);
+        }
+        let at = |seconds| Some(now() - TimeDelta::seconds(seconds));
+        for (health, last, level, want) in [
+            ("ok", at(14), Level::Ok, "1 rule evaluated in time"),
+            ("ok", at(600), Level::Fail, "1 rule is not evaluated any more, the last 10m ago: a"),
+            ("unknown", None, Level::Unknown, "1 rule has not been evaluated yet: a"),
+            ("error", at(1), Level::Fail, "rule `a` of group `g` fails: many-to-many matching not allowed"),
+        ] {
+            let found = judge(&[Rule { last_evaluation: last, ..rule("a", health, 0.1, Some("runbook")) }], now());
+            assert_eq!((found[0].level, found[0].message.as_str()), (level, want));
         }
         let many: Vec<Rule> = (0..7).map(|n| rule(&format!("r{n}"), "err", 0.0, None)).collect();
-        let found = judge(&many);
+        let found = judge(&many, now());
         assert_eq!(found[5].message, "2 more rules fail, too: r5, r6");
         assert_eq!(found[6].message, "7 alerts have no runbook: r0, r1, r2, r3 and 3 more");
         assert_eq!(found[0].command.as_deref(), Some("liveops query 'up == '\\''x'\\'''"));

@@ -20,7 +20,11 @@ const NARROW: usize = 60;
 
 /// What a tired person needs beside the numbers, without what its source says of itself.
 pub(crate) fn why(one: &SloStatus, report: &StatusReport, view: &View) -> String {
-    let first = detail(one, view).into_iter().next().unwrap_or_default();
+    let mut first = detail(one, view).into_iter().next().unwrap_or_default();
+    // `slo status` calls it critical, and rightly; this screen is of what wakes somebody.
+    if one.budget.level == Level::Critical && slo_level(one) != Level::Critical {
+        first.push_str(", and burns too slowly to page");
+    }
     report.beside_source(&first).unwrap_or_default().to_owned()
 }
 

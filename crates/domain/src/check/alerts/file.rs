@@ -391,6 +391,8 @@ fn is_of_rules(groups: &Node) -> bool {
     let of_rule = |rule: &Node| rule.entries().is_empty() || RULE_KEYS.iter().any(|key| rule.get(key).is_some());
     let is_group = |group: &Node| match group.get("rules") {
         Some(rules) => rules.items().is_empty() || rules.items().iter().any(of_rule),
+        // Rules where groups belong.
+        None if ["alert", "record", "expr"].iter().any(|key| group.get(key).is_some()) => true,
         None => group
             .entries()
             .iter()

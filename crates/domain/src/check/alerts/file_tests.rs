@@ -70,6 +70,8 @@ fn what_prometheus_refuses_has_its_place() {
     assert_eq!((second[0].level, second[0].fix.as_deref()), (Level::High, Some("move it to a file of its own")));
     assert_eq!(RuleFile::read("groups: []\n---\n[[\n", "r.yml").findings[0].level, Level::High);
     assert_eq!(RuleFile::read("groups: 3\n", "r.yml").findings.len(), 1);
+    let misplaced = RuleFile::read("groups:\n- alert: A\n  expr: up == 0\n", "r.yml").findings;
+    assert!(misplaced[0].why.contains("a rule group has no field `alert`"), "{misplaced:?}");
     let levels = |strategy: &str, head: &str| -> Vec<Level> {
         let text = format!("{head}groups: [{{name: g, partial_response_strategy: {strategy}, rules: []}}]\n");
         RuleFile::read(&text, "r.yml").findings.iter().map(|one| one.level).collect()

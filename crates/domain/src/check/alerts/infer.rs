@@ -234,10 +234,12 @@ fn of_binary(both: &BinaryExpr, recorded: Recorded<'_>) -> Vec<Shape> {
         "or" => {
             // Of the same labels, the right one steps in where the left one is missing, whatever that is compared with.
             let has_condition = both.lhs.is_conditional();
+            // By `on ()` any series of the left one is enough.
+            let is_any = both.matching.on.as_ref().is_some_and(|on| on.include && on.labels.is_empty());
+            let is_alike = |one: &Shape, other: &Shape| is_any || one.only == other.only;
             let steps_in =
-                |other: &Shape| left.iter().any(|one| one.only == other.only && !(one.filtered && has_condition));
-            let excludes =
-                |other: &Shape| left.iter().any(|one| one.only == other.only && one.filtered && has_condition);
+                |other: &Shape| left.iter().any(|one| is_alike(one, other) && !(one.filtered && has_condition));
+            let excludes = |other: &Shape| left.iter().any(|one| is_alike(one, other) && one.filtered && has_condition);
             let right = right.into_iter().map(|one| Shape {
                 backup: one.backup || steps_in(&one),
                 otherwise: one.otherwise || excludes(&one),

@@ -16,21 +16,32 @@ use crate::metric::promql::{Expr, MatchOp, VectorSelector};
 /// Longer stretches of time are not simulated.
 const LONGEST: Duration = Duration::from_secs(40 * 86_400);
 
+/// A sample is taken for the value of a series for so long.
+const LOOKBACK: Duration = Duration::from_secs(300);
+
 /// Samples of one series, at most.
 const SAMPLES: u64 = 600;
 
-/// Two files that `promtool test rules` reads.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What promtool is to find of one claim: rules, made-up series, and what must come of them.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Proof {
-    pub rules: String,
-    pub test: String,
+    /// The metrics and alerts in it.
+    names: BTreeSet<String>,
+    /// Seconds between two samples.
+    step: u64,
+    /// Of how many samples, roughly: a long one makes those beside it as long.
+    size: u32,
+    rules: Vec<Value>,
+    series: Vec<Value>,
+    expected: Vec<Value>,
 }
 
-/// Makes the test; `rules` is the name under which the rules will lie beside it.
+/// Makes the test of one claim. Its worlds follow one another, with a time between them that is too long to look
+/// back over.
 ///
 /// # Errors
 /// Why there is none.
-pub fn proof(set: &RuleSet<'_>, rule: &WrittenRule, claim: Claim, rules: &str) -> Result<Proof, String> {
+pub fn proof(set: &RuleSet<'_>, rule: &WrittenRule, claim: Claim) -> Result<Proof, String> {
     let mut needed: Vec<&WrittenRule> = vec![rule];
     let mut at = 0;
     while let Some(one) = needed.get(at).copied() {
@@ -46,50 +57,91 @@ pub fn proof(set: &RuleSet<'_>, rule: &WrittenRule, claim: Claim, rules: &str) -
     }
     let selectors: Vec<&VectorSelector> = needed.iter().flat_map(|rule| &rule.tree).flat_map(Expr::selectors).collect();
     let raw: Vec<&VectorSelector> = selectors
-        .into_iter()
+        .iter()
+        .copied()
         .filter(|selector| selector.metric().is_none_or(|name| set.recording(name).is_empty()))
         .collect();
     // What fires always does so with and without its series.
     let (series, mut worlds) = match (series(&raw, &needed), claim) {
-        (Ok(series), Claim::FiresAlways) => (series, vec![Vec::new()]),
+        (Ok(series), Claim::FiresAlways) => (series, vec![None]),
         (Err(_), Claim::FiresAlways) => (BTreeSet::new(), Vec::new()),
         (series, _) => (series?, Vec::new()),
     };
-    worlds.extend(values(series.len()));
+    worlds.extend(values(series.len()).into_iter().map(Some));
     let back = raw.iter().map(|one| {
         one.range.unwrap_or_default() + one.shift.offset.as_ref().map_or(Duration::ZERO, |offset| offset.by)
     });
     let back = back.max().unwrap_or_default() + subqueries(&needed);
-    let length = back * 2 + rule.held() * 2 + Duration::from_secs(1800);
+    let length = back * 2 + rule.held() * 2 + LOOKBACK * 2;
     if length > LONGEST {
         return Err("it looks back further than a test can".into());
     }
     let step = (length.as_secs() / SAMPLES).max(60).div_ceil(60) * 60;
     let count = length.as_secs() / step + 1;
-    let end = count * step;
-    let tests: Vec<Value> = worlds
-        .iter()
-        .map(|values| {
-            let input: Vec<Value> = series
-                .iter()
-                .zip(values)
-                .map(|(series, (start, slope))| {
-                    // `up` is 0 or 1, in every world.
-                    let most = bounds_of(series.split('{').next().unwrap_or_default()).high;
-                    let (start, slope) = if most.is_finite() { ((*start).min(1), 0) } else { (*start, *slope) };
-                    json!({ "series": series, "values": format!("{start}+{slope}x{count}") })
-                })
-                .collect();
-            json!({ "interval": format!("{step}s"), "input_series": input, "promql_expr_test": expected(rule, claim, end) })
-        })
-        .collect();
-    needed.reverse();
-    let written: Vec<Value> = needed.iter().map(|rule| written(rule)).collect();
-    let pretty = |value: &Value| serde_json::to_string_pretty(value).map_err(|error| error.to_string());
+    let gap = (back + LOOKBACK).as_secs() / step + 1;
+    let world = (count + 1 + gap) * step;
+    let input = series.iter().enumerate().map(|(index, series)| {
+        // `up` is 0 or 1, in every world.
+        let most = bounds_of(series.split('{').next().unwrap_or_default()).high;
+        let samples = worlds.iter().map(|world| match world.as_ref().and_then(|values| values.get(index)) {
+            Some((start, slope)) => {
+                let (start, slope) = if most.is_finite() { ((*start).min(1), 0) } else { (*start, *slope) };
+                format!("{start}+{slope}x{count} _x{gap}")
+            }
+            None => format!("_x{}", count + 1 + gap),
+        });
+        json!({ "series": series, "values": samples.collect::<Vec<_>>().join(" ") })
+    });
+    let series = input.collect();
+    let begins = (0..worlds.len() as u64).map(|before| before * world);
+    let mut names: BTreeSet<String> = needed.iter().map(|rule| rule.name.clone()).collect();
+    names.extend(selectors.iter().filter_map(|selector| selector.metric()).map(ToOwned::to_owned));
     Ok(Proof {
-        rules: pretty(&json!({ "groups": [{ "name": "proof", "interval": format!("{step}s"), "rules": written }] }))?,
-        test: pretty(&json!({ "rule_files": [rules], "evaluation_interval": format!("{step}s"), "tests": tests }))?,
+        names,
+        step,
+        size: (world * worlds.len() as u64 / step).ilog2(),
+        rules: needed.iter().rev().map(|rule| written(rule)).collect(),
+        series,
+        expected: begins.flat_map(|begin| expected(rule, claim, begin, count * step)).collect(),
     })
+}
+
+/// Which proofs fit into one test: those of one length that share no metric and no name of an alert, and read no alerts.
+pub fn together(proofs: &[Proof]) -> Vec<Vec<usize>> {
+    type Test<'a> = ((u64, u32), BTreeSet<&'a String>, Vec<usize>);
+    let mut tests: Vec<Test<'_>> = Vec::new();
+    for (index, proof) in proofs.iter().enumerate() {
+        let reads_alerts = proof.names.iter().any(|name| name.starts_with("ALERTS"));
+        let fits = |(like, names, _): &&mut Test<'_>| {
+            *like == (proof.step, proof.size) && !reads_alerts && !proof.names.iter().any(|name| names.contains(name))
+        };
+        match tests.iter_mut().find(fits) {
+            Some((_, names, all)) => {
+                names.extend(&proof.names);
+                all.push(index);
+            }
+            // Nothing has a step of 0 seconds: with what reads alerts nothing fits.
+            None => {
+                let like = if reads_alerts { (0, 0) } else { (proof.step, proof.size) };
+                tests.push((like, proof.names.iter().collect(), vec![index]));
+            }
+        }
+    }
+    tests.into_iter().map(|(_, _, all)| all).collect()
+}
+
+/// The rules of proofs that fit together, and their test, as promtool reads them; `rules` is the file's name.
+pub fn files(proofs: &[&Proof], rules: &str) -> (String, String) {
+    let interval = format!("{}s", proofs.first().map_or(60, |proof| proof.step));
+    let group = |(number, proof): (usize, &&Proof)| json!({ "name": format!("proof {}", number + 1), "interval": interval, "rules": proof.rules });
+    let groups: Vec<Value> = proofs.iter().enumerate().map(group).collect();
+    let series: Vec<&Value> = proofs.iter().flat_map(|proof| &proof.series).collect();
+    let expected: Vec<&Value> = proofs.iter().flat_map(|proof| &proof.expected).collect();
+    let test = json!({ "interval": interval, "input_series": series, "promql_expr_test": expected });
+    (
+        format!("{:#}", json!({ "groups": groups })),
+        format!("{:#}", json!({ "rule_files": [rules], "evaluation_interval": interval, "tests": [test] })),
+    )
 }
 
 /// How far subqueries look back.
@@ -121,15 +173,18 @@ fn values(count: usize) -> Vec<Vec<(u64, u64)>> {
     ]
 }
 
-fn expected(rule: &WrittenRule, claim: Claim, end: u64) -> Vec<Value> {
+/// What is found in the world that begins at a second, and lasts so long.
+fn expected(rule: &WrittenRule, claim: Claim, begin: u64, length: u64) -> Vec<Value> {
     let alerts = format!("count(ALERTS{{alertname={},alertstate=\"firing\"}}) > bool 0", quote(&rule.name));
     match claim {
         Claim::FiresAlways | Claim::FiresWithSeries => vec![json!({
-            "expr": alerts, "eval_time": format!("{end}s"), "exp_samples": [{ "labels": "{}", "value": 1 }],
+            "expr": alerts, "eval_time": format!("{}s", begin + length), "exp_samples": [{ "labels": "{}", "value": 1 }],
         })],
         Claim::NeverFires => [4, 3, 2, 1]
             .iter()
-            .map(|part| json!({ "expr": alerts, "eval_time": format!("{}s", end / part), "exp_samples": [] }))
+            .map(
+                |part| json!({ "expr": alerts, "eval_time": format!("{}s", begin + length / part), "exp_samples": [] }),
+            )
             .collect(),
     }
 }
@@ -214,6 +269,28 @@ fn examples(pattern: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::alerts::file::RuleFile;
+    use crate::check::alerts::set::Setting;
+
+    fn proofs(expressions: &[&str]) -> Vec<Proof> {
+        let rules: Vec<String> =
+            expressions.iter().enumerate().map(|(n, expr)| format!("{{alert: A{n}, expr: '{expr}'}}")).collect();
+        let files = [RuleFile::read(&format!("groups: [{{name: g, rules: [{}]}}]", rules.join(", ")), "r.yml")];
+        let setting = Setting::default();
+        let set = RuleSet::new(&files, &setting);
+        set.alerts().map(|placed| proof(&set, placed.rule, Claim::NeverFires).expect("a proof")).collect()
+    }
+
+    #[test]
+    fn one_test_holds_what_has_nothing_in_common() {
+        let all = proofs(&["x > 1", "y > 1", "x > 2", "z > ALERTS", "z > 1", "rate(a[1d]) > 1"]);
+        assert_eq!(together(&all), [vec![0, 1, 4], vec![2], vec![3], vec![5]]);
+        let (rules, test) = files(&[&all[0], &all[1]], "rules.yml");
+        assert!(rules.contains("\"proof 2\"") && rules.contains("x > 1") && rules.contains("y > 1"), "{rules}");
+        // Five worlds of eleven steps, and five minutes without samples after each.
+        assert!(test.contains("0+0x11 _x6 1+0x11 _x6 1000000+0x11 _x6 0+60x11"), "{test}");
+        assert!(test.contains(&format!("\"{}s\"", (18 + 11) * 60)), "{test}");
+    }
 
     #[test]
     fn regular_expressions_have_examples() {
