@@ -21,7 +21,7 @@ pub const FILL_IN: &str = "[fill in";
 pub fn link_of<'a>(annotations: &'a Labels, labels: &'a Labels) -> Option<&'a str> {
     let bare = |key: &str| key.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
     let is_runbook = |key: &str| {
-        ["runbook", "playbook", "sop"].iter().any(|word| {
+        ["runbook", "playbook", "opsrecipe", "sop"].iter().any(|word| {
             bare(key).strip_prefix(word).is_some_and(|rest| ["", "s", "url", "link", "uri", "href"].contains(&rest))
         })
     };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::check::alerts::file::WrittenRule;
 use crate::check::alerts::set::RuleSet;
-use crate::check::alerts::shape::Known;
+use crate::check::alerts::shape::{Known, Shape};
 use crate::check::finding::{Finding, Level};
 use crate::metric::labels::Labels;
 use crate::metric::promql::Expr;
@@ -87,7 +87,18 @@ fn is_apart(set: &RuleSet<'_>, one: &WrittenRule, other: &WrittenRule) -> bool {
         all.map(|matcher| (matcher.name.clone(), format!("{}{}", matcher.op, matcher.value))).collect()
     };
     let (mine, theirs) = (matchers(one), matchers(other));
-    let shapes = [set.shapes(one), set.shapes(other)].concat();
+    let (first, second) = (set.shapes(one), set.shapes(other));
+    let differ = |one: &Shape, other: &Shape| {
+        one.fixed.iter().any(|(label, value)| match other.label(label) {
+            Known::Is(theirs) => theirs != *value,
+            known => known == Known::Missing,
+        })
+    };
+    let is_told = |one: &Shape| second.iter().all(|other| differ(one, other) || differ(other, one));
+    if !first.is_empty() && !second.is_empty() && first.iter().all(is_told) {
+        return true;
+    }
+    let shapes = [first, second].concat();
     mine.symmetric_difference(&theirs)
         .any(|(label, _)| !shapes.is_empty() && shapes.iter().all(|shape| shape.label(label) != Known::Missing))
 }
@@ -108,6 +119,14 @@ mod tests {
             ("{alert: A, expr: 'x{l=\"a\"} > 1'}, {alert: A, expr: 'x{l=\"b\"} > 2'}", None),
             (
                 "{alert: A, expr: 'sum(x{l=\"a\"}) > 1'}, {alert: A, expr: 'sum(x{l=\"b\"}) > 2'}",
+                Some("another condition"),
+            ),
+            (
+                "{alert: A, expr: 'label_replace(sum(x), \"b\", \"5\", \"\", \"\") > 1'}, {alert: A, expr: 'label_replace(sum(y), \"b\", \"8\", \"\", \"\") > 2'}",
+                None,
+            ),
+            (
+                "{alert: A, expr: 'label_replace(sum(x), \"b\", \"5\", \"\", \"\") > 1'}, {alert: A, expr: 'label_replace(sum(y), \"b\", \"5\", \"\", \"\") > 2'}",
                 Some("another condition"),
             ),
             ("{alert: A, expr: x > 1}, {alert: B, expr: (x>1)}", None),

@@ -112,6 +112,7 @@ pub fn annotations(set: &RuleSet<'_>, placed: Placed<'_>) -> Vec<Finding> {
     // Where no alert has one, that is said once.
     if set.has_owners()
         && !has_owner(rule)
+        && !brings(rule).into_iter().any(is_owner)
         && !is_heartbeat(&rule.name, rule.labels.get("severity").map(String::as_str))
     {
         missing.push("owner");
@@ -156,8 +157,7 @@ fn brings(rule: &WrittenRule) -> BTreeSet<&str> {
 
 /// Is it said whose it is?
 pub fn has_owner(rule: &WrittenRule) -> bool {
-    let written = rule.labels.keys().chain(rule.annotations.keys()).map(String::as_str);
-    written.chain(brings(rule)).any(is_owner)
+    rule.labels.keys().chain(rule.annotations.keys()).any(|key| is_owner(key))
 }
 
 /// A12 of all alerts together: words for a severity that nobody else uses, and that none of them has an owner.
