@@ -115,8 +115,9 @@ pub(crate) fn command() -> clap::Command {
 
 /// Reads a command line; a noun alone lists.
 pub(crate) fn parse(args: &[std::ffi::OsString]) -> Result<clap::ArgMatches, clap::Error> {
-    let error = match command().try_get_matches_from(args) {
-        Ok(matches) => return Ok(matches),
+    let mut grammar = command();
+    let error = match grammar.try_get_matches_from_mut(args) {
+        Ok(matches) => return crate::usage::filled_in(matches, &grammar),
         Err(error) => error,
     };
     let is_option = || {

@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, Command};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Command};
 
 use crate::complete::choices;
 use crate::help::examples;
@@ -28,6 +29,38 @@ pub(crate) fn explain(error: &clap::Error, args: &[String], root: &Command) -> E
     let (message, hint) = line.explain(error);
     Error::usage(message, hint)
 }
+
+/// What was read, unless a word of an example still stands in the place of a value: `--service NAME` names no service.
+pub(crate) fn filled_in(matches: ArgMatches, root: &Command) -> Result<ArgMatches, clap::Error> {
+    let (mut given, mut command) = (&matches, root);
+    while let Some((name, sub)) = given.subcommand() {
+        (given, command) = (sub, command.find_subcommand(name).unwrap_or(command));
+    }
+    for arg in command.get_arguments().filter(|arg| arg.get_action().takes_values()) {
+        let id = arg.get_id().as_str();
+        if given.value_source(id) != Some(ValueSource::CommandLine) {
+            continue;
+        }
+        let typed = given.get_raw(id).into_iter().flatten().filter_map(|value| value.to_str());
+        if let Some(word) = typed.into_iter().find(|word| is_placeholder(word, arg)) {
+            let mut error = clap::Error::new(ErrorKind::ValueValidation).with_cmd(command);
+            error.insert(ContextKind::InvalidArg, ContextValue::String(arg.to_string()));
+            error.insert(ContextKind::InvalidValue, ContextValue::String(word.to_owned()));
+            return Err(error);
+        }
+    }
+    Ok(matches)
+}
+
+/// Is this the word that help and hints put where a value belongs? A single letter may be a name.
+fn is_placeholder(word: &str, arg: &Arg) -> bool {
+    let names = arg.get_value_names().unwrap_or_default();
+    let is_word = word.len() > 1 && word.chars().all(|c| c.is_ascii_uppercase() || c == '=');
+    is_word && (word == WHY || names.iter().any(|name| name.as_str() == word))
+}
+
+/// What hints put where a reason belongs.
+const WHY: &str = "WHY";
 
 /// How the variables of our options begin.
 const PREFIX: &str = "LIVEOPS_";
@@ -152,6 +185,12 @@ impl<'a> Line<'a> {
         if value.is_empty() && why.is_none() {
             let of = if known.is_empty() { String::new() } else { format!(": {}", known.join(", ")) };
             return (format!("`{option}` needs a value{of}"), self.hint(None));
+        }
+        if known.is_empty() && why.is_none() {
+            return (
+                format!("`{value}` stands for a value of yours"),
+                format!("type yours in its place; {}", self.hint(None)),
+            );
         }
         if known.is_empty() {
             let why = why.map_or_else(String::new, |why| format!(": {why}"));
@@ -284,9 +323,9 @@ mod tests {
 
     fn said(line: &str) -> String {
         let args: Vec<String> = line.split(' ').map(ToOwned::to_owned).collect();
+        let whole: Vec<OsString> = std::iter::once("liveops").chain(line.split(' ')).map(Into::into).collect();
+        let error = crate::cli::parse(&whole).expect_err(line);
         let mut root = crate::cli::command();
-        let error = root.try_get_matches_from_mut(std::iter::once("liveops".to_owned()).chain(args.clone()));
-        let error = error.expect_err(line);
         root.build();
         let error = explain(&error, &args, &root);
         format!("{error} / {}", error.hint().unwrap_or_default())
@@ -323,6 +362,13 @@ mod tests {
             ("-o xml status", "one of table, json, yaml, csv, name"),
             ("--timeout soon status", "`soon` does not fit `--timeout`: "),
             ("-e", "`--env` needs a value"),
+            (
+                "flag set NAME --pct 10",
+                "`NAME` stands for a value of yours / type yours in its place; an example: `liveops flag set ",
+            ),
+            ("changes record --kind deploy --service NAME --version 1", "`NAME` stands for"),
+            ("silence add Slow --for 1h --reason WHY", "`WHY` stands for"),
+            ("-e NAME status", "`NAME` stands for"),
         ] {
             let said = said(line);
             assert!(said.contains(want), "{line}: {said}");

@@ -106,14 +106,15 @@ fn page(root: &Command, command: &Command, name: &str) -> Result<String> {
     let mut out = definitions.iter().map(|line| format!("{line}\n")).collect::<String>();
     let body = made.lines().filter(|line| !definitions.contains(line));
     out.extend(body.map(|line| format!("{line}\n")));
-    if !examples.is_empty() {
-        out += &section("EXAMPLES", &literal(&unindented(&examples)));
-    }
+    // In the order of man-pages(7).
+    out += &section("EXIT STATUS", &EXIT_CODES.iter().map(|(code, what)| titled(code, what)).collect::<String>());
     let variables: String = variables(root).iter().map(|(name, what)| titled(name, what)).collect();
     let other = if is_root { variables } else { text("liveops(1) lists the variables that every command reads.") };
     out += &section("ENVIRONMENT", &other);
     out += &section("FILES", &FILES.iter().map(|(path, what)| titled(path, what)).collect::<String>());
-    out += &section("EXIT STATUS", &EXIT_CODES.iter().map(|(code, what)| titled(code, what)).collect::<String>());
+    if !examples.is_empty() {
+        out += &section("EXAMPLES", &literal(&unindented(&examples)));
+    }
     out += &section("SEE ALSO", &text(&see_also(command, name)));
     Ok(out)
 }
@@ -147,11 +148,11 @@ fn file_page() -> String {
     );
     let key = |key: &Key| titled(&format!("{} ({})", key.path, key.kind.label()), key.about);
     out += &section("KEYS", &KEYS.iter().map(key).collect::<String>());
+    out += &section("FILES", &FILES.iter().map(|(path, what)| titled(path, what)).collect::<String>());
     out += &section(
         "EXAMPLES",
         &literal(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/templates/demo/liveops.yaml"))),
     );
-    out += &section("FILES", &FILES.iter().map(|(path, what)| titled(path, what)).collect::<String>());
     out += &section("SEE ALSO", &text("liveops(1), liveops-init(1), liveops-config(1)"));
     out
 }

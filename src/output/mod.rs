@@ -428,6 +428,7 @@ impl Output {
     fn line_to_stderr(&self, text: &str) {
         let text = &*mask(text);
         if !self.keep(text) {
+            prompt::end_row();
             // Nothing can be done about a closed stderr.
             let _ = writeln!(stderr().lock(), "{text}");
         }

@@ -1,6 +1,7 @@
 //! Questions to the person, on stderr, and only where a person can answer.
 
 use std::io::{IsTerminal, stderr, stdin};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use dialoguer::console::{Key, Term, measure_text_width};
 use dialoguer::{FuzzySelect, Select};
@@ -73,6 +74,7 @@ pub(crate) fn text(question: &str, default: Option<&str>) -> Result<String> {
     let default = default.filter(|default| is_tame(default));
     let label = match default {
         Some(text) if !text.is_empty() => format!("{} [{text}]: ", shown(question)),
+        _ if question.ends_with('?') => format!("{} ", shown(question)),
         _ => format!("{}: ", shown(question)),
     };
     let term = Term::stderr();
@@ -195,6 +197,7 @@ pub(crate) async fn aside<T: Send + 'static>(ask: impl FnOnce() -> Result<T> + S
 /// A line, if one comes within the time; none otherwise. The text of the question stays on its line.
 pub(crate) async fn answer_within(question: &str, limit: std::time::Duration) -> Option<String> {
     let _ = Term::stderr().write_str(&shown(question));
+    WAITING.store(true, Ordering::Relaxed);
     let (tell, told) = tokio::sync::oneshot::channel();
     // Nothing can take a reading of the terminal back; the thread ends with the process.
     std::thread::spawn(move || {
@@ -203,11 +206,23 @@ pub(crate) async fn answer_within(question: &str, limit: std::time::Duration) ->
             let _ = tell.send(line.trim().to_lowercase());
         }
     });
-    let answer = tokio::time::timeout(limit, told).await.ok()?.ok();
-    if answer.is_none() {
+    let answer = tokio::time::timeout(limit, told).await.ok().and_then(std::result::Result::ok);
+    if answer.is_some() {
+        // Enter has ended it.
+        WAITING.store(false, Ordering::Relaxed);
+    }
+    end_row();
+    answer
+}
+
+/// Does a question wait on an open row?
+static WAITING: AtomicBool = AtomicBool::new(false);
+
+/// What is printed next has a row of its own, whatever ended the wait for an answer.
+pub(crate) fn end_row() {
+    if WAITING.swap(false, Ordering::Relaxed) {
         let _ = Term::stderr().write_line("");
     }
-    answer
 }
 
 fn broken(error: dialoguer::Error) -> Error {

@@ -27,6 +27,8 @@ impl Terminal {
             let modes = |termios: &rustix::termios::Termios| termios.local_modes;
             if now.as_ref().map(modes) != self.modes.as_ref().map(modes) && stderr().is_terminal() {
                 let _ = Term::stderr().show_cursor();
+                // The shell's prompt has a row of its own.
+                let _ = Term::stderr().write_line("");
             }
         }
     }

@@ -105,8 +105,30 @@ fn on_a_terminal_the_title_is_asked_for() {
     let env = fixed();
     let mut pty = env.pty(["incident", "open", "--sev", "p2"]);
     pty.expect("what is wrong, in a few words?");
+    // Enter alone opens nothing: people would be paged for `incident`.
+    pty.send("\n").expect("what is wrong, in a few words?");
     pty.send("queue stuck\n").expect("opened P2 queue stuck");
     assert_eq!(pty.wait().0, 0);
+}
+
+#[test]
+fn on_a_terminal_it_asks_what_helped_and_why_it_is_over() {
+    let env = fixed();
+    env.run(OPEN).expect_code(0);
+    env.run(["incident", "ack"]).expect_code(0);
+    for (verb, question) in [("mitigate", "what helped?"), ("resolve", "why is it over?")] {
+        let next = show(&env, ID);
+        let steps = env.run(["incident", "show", ID]).expect_code(0);
+        assert!(steps.stdout.contains(&format!("next: liveops incident {verb} -i {ID}")), "{} {next}", steps.stdout);
+        let mut pty = env.pty(["incident", verb, "-i", ID]);
+        pty.expect(question);
+        pty.send(&format!("text of {verb}\n")).expect(&format!(": text of {verb}"));
+        assert_eq!(pty.wait().0, 0);
+    }
+    // What is refused is not asked about.
+    let mut pty = env.pty(["incident", "mitigate", "-i", ID]);
+    pty.expect("is not possible");
+    assert_eq!(pty.wait().0, 4);
 }
 
 #[test]

@@ -91,7 +91,7 @@ fn many_services_in_trouble_are_counted_and_the_verdict_stays_in_sight() {
     assert!(text.contains("and 30 more that are not healthy"), "{text}");
     let lines: Vec<&str> = text.trim_end().lines().collect();
     let last: Vec<&str> = lines.iter().rev().take(24).copied().collect();
-    assert!(last.iter().any(|line| line.contains("15 services down")), "{text}");
+    assert!(last.iter().any(|line| line.contains("dead-27 down, 12 more services down")), "{text}");
 }
 
 #[test]

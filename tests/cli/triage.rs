@@ -51,6 +51,29 @@ fn outcomes(json: &Value) -> Vec<(String, String)> {
 }
 
 #[test]
+fn of_a_flood_the_first_are_named_and_the_others_counted() {
+    let alert = |n: u32| {
+        json!({"labels": {"alertname": format!("Slow{n:02}"), "severity": "critical"}, "annotations": {},
+            "state": "firing", "activeAt": "2026-01-15T10:20:00Z", "value": "1e+00"})
+    };
+    let alerts: Vec<Value> = (0..30).map(alert).collect();
+    let stub =
+        Stub::new().on("GET", "/api/v1/alerts", Answer::json(json!({"status": "success", "data": {"alerts": alerts}})));
+    let env = env().var("LIVEOPS_PROMETHEUS", &stub.url());
+    let status = env.run(["status", "-o", "json"]).expect_code(1).json();
+    let headline = status["data"]["headline"].as_str().unwrap();
+    assert!(
+        headline.contains("Slow00 critical, Slow01 critical, Slow02 critical, 27 more critical alerts"),
+        "{headline}"
+    );
+    let triage = env.run(["triage", "--non-interactive", "-o", "json"]).expect_code(1).json();
+    let items = triage["data"]["items"].as_array().unwrap();
+    let evidence = &items.iter().find(|item| item["id"] == "alerts").unwrap()["evidence"];
+    assert!(evidence.to_string().contains("and 25 alerts later"), "{evidence:#}");
+    assert!(!evidence.to_string().contains("Slow05"), "{evidence:#}");
+}
+
+#[test]
 fn it_looks_by_itself_and_ends_with_what_may_help() {
     let stub = prometheus();
     let env = env().var("LIVEOPS_PROMETHEUS", &stub.url());

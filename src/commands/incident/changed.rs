@@ -3,14 +3,17 @@
 use crate::commands::incident::view::{delivery_word, head};
 use crate::context::Context;
 use crate::output::block::{Block, Tone, plain, span};
+use crate::output::prompt;
 use crate::output::report::{Meta, Report};
 use crate::output::tone::mark;
 use crate::output::view::View;
 use liveops_domain::error::{Error, Exit, Result};
 use liveops_domain::incident::event::DeliveryState;
+use liveops_domain::incident::transition::Action;
 use liveops_domain::status::source::{Outcome, Recommendation};
 use liveops_engine::incident::deliver::DeliveryResult;
-use liveops_engine::incident::record::{IncidentChange, IncidentStep};
+use liveops_engine::incident::incident;
+use liveops_engine::incident::record::{IncidentChange, IncidentStep, must_allow};
 
 /// Shows what came of it. Exit code 5 when somebody was to be paged and nobody was: the incident is there, and nobody
 /// knows.
@@ -77,6 +80,22 @@ fn steps(change: &IncidentChange) -> Vec<Recommendation> {
 pub(super) async fn record(cx: &Context, step: IncidentStep) -> Result<Exit> {
     let change = liveops_engine::incident::record::record(cx, step).await?;
     show(cx, &change)
+}
+
+/// What was typed, or what somebody at the terminal answers, which may be nothing. What is refused is not asked about.
+pub(super) fn asked(
+    cx: &Context,
+    id: &str,
+    action: Action,
+    text: Option<String>,
+    question: &str,
+) -> Result<Option<String>> {
+    must_allow(cx, &incident(cx, id)?, action)?;
+    if text.is_some() || cx.choices.yes || cx.is_read_only()? || !prompt::can_prompt() {
+        return Ok(text);
+    }
+    let answer = prompt::text(&format!("{question} (empty: nothing is noted)"), Some(""))?;
+    Ok(Some(answer).filter(|answer| !answer.trim().is_empty()))
 }
 
 /// `mitigated: rolled back`.

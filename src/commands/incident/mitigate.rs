@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::commands::incident::changed::{record, with_reason};
+use crate::commands::incident::changed::{asked, record, with_reason};
 use crate::commands::incident::{WhichIncident, told};
 use crate::context::Context;
 use liveops_domain::error::{Exit, Result};
@@ -32,7 +32,9 @@ pub(super) struct MitigateArgs {
 
 pub(super) async fn run(args: MitigateArgs, cx: &Context) -> Result<Exit> {
     let id = args.incident.id(cx, "mitigate")?;
-    let summary = with_reason("mitigated".into(), args.text.as_deref());
-    let changed = PhaseChanged { text: args.text, occurred_at: occurred(cx, args.at.as_deref())?, check: None };
+    let occurred_at = occurred(cx, args.at.as_deref())?;
+    let text = asked(cx, &id, Action::Mitigate, args.text, "what helped?")?;
+    let summary = with_reason("mitigated".into(), text.as_deref());
+    let changed = PhaseChanged { text, occurred_at, check: None };
     record(cx, IncidentStep::new(id, Action::Mitigate, &changed, summary)?).await
 }

@@ -72,7 +72,7 @@ pub(super) async fn run(args: OpenArgs, cx: &Context) -> Result<Exit> {
         (Some(title), _, _) => title,
         (None, Some(alert), Some(service)) => format!("{alert} on {service}"),
         (None, Some(alert), None) => alert.clone(),
-        (None, None, _) if prompt::can_prompt() => prompt::text("what is wrong, in a few words?", Some("incident"))?,
+        (None, None, _) if prompt::can_prompt() => prompt::text("what is wrong, in a few words?", None)?,
         (None, None, Some(service)) => format!("{service} in trouble"),
         (None, None, None) => "incident".into(),
     };

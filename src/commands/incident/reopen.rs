@@ -47,16 +47,17 @@ fn last(cx: &Context) -> Result<String> {
         .collect();
     match recent.as_slice() {
         [one] => Ok(one.clone()),
-        _ => Err(Error::usage(
-            match recent.len() {
-                0 => "no incident was mitigated or resolved in the last day".to_owned(),
-                n => format!(
-                    "{} were mitigated or resolved in the last day: {}",
-                    count(n, "incident"),
-                    recent.join(", ")
-                ),
-            },
-            format!("say which: `{}`", cx.command("incident reopen -i ID")),
+        [] => Err(Error::usage(
+            "no incident was mitigated or resolved in the last day",
+            format!("those that are over: `{}`", cx.command("incident list --all")),
+        )),
+        [first, ..] => Err(Error::usage(
+            format!(
+                "{} were mitigated or resolved in the last day: {}",
+                count(recent.len(), "incident"),
+                recent.join(", ")
+            ),
+            format!("say which: `{}`", cx.command(&format!("incident reopen -i {first}"))),
         )),
     }
 }

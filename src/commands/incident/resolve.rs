@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::commands::incident::changed::{record, with_reason};
+use crate::commands::incident::changed::{asked, record, with_reason};
 use crate::commands::incident::{WhichIncident, told};
 use crate::context::Context;
 use liveops_domain::error::{Exit, Result};
@@ -47,8 +47,9 @@ pub(super) async fn run(args: ResolveArgs, cx: &Context) -> Result<Exit> {
     if !matches!(recovery, Recovery::Recovered(_)) {
         cx.output.warn(&check);
     }
-    let summary = with_reason("resolved".into(), args.text.as_deref());
-    let changed = PhaseChanged { text: args.text, occurred_at, check: Some(check.clone()) };
+    let text = asked(cx, &id, Action::Resolve, args.text, "why is it over?")?;
+    let summary = with_reason("resolved".into(), text.as_deref());
+    let changed = PhaseChanged { text, occurred_at, check: Some(check.clone()) };
     let step = IncidentStep::new(id, Action::Resolve, &changed, summary)?;
     record(cx, IncidentStep { details: vec![check], ..step }).await
 }

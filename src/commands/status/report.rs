@@ -42,7 +42,7 @@ fn rows(report: &StatusReport) -> Table {
         let value = one.value.map_or_else(String::new, |value| value.show(&one.kpi.unit));
         add(one.level, &one.kpi.name, "kpi", value, one.note.as_deref().unwrap_or_default());
     }
-    for one in readings.alerts.iter().flatten() {
+    for one in readings.alerts() {
         let level = worst_level::of_alert(one).unwrap_or(Level::Ok);
         let summary = one.annotations.get("summary").map_or("", String::as_str);
         add(level, &one.name, "alert", one.state.word().to_owned(), summary);

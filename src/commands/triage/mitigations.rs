@@ -78,7 +78,7 @@ fn hurt(cx: &Session, readings: &Readings, history: &History) -> Option<String> 
     let down = down.max_by_key(|one| Level::from(one.state)).map(|one| one.name.clone());
     let bad = readings.kpis.iter().filter(|one| matches!(one.level, Level::Critical | Level::Warn));
     let measured = || bad.max_by_key(|one| one.level).and_then(|one| one.kpi.service.clone());
-    let loud = || readings.alerts.iter().flatten().filter(|alert| alert.state.is_loud());
+    let loud = || readings.alerts().filter(|alert| alert.state.is_loud());
     // A job of Prometheus is not always a service that liveops knows.
     let known = |name: &&str| cx.check_service(name).is_ok();
     let alerted = || loud().find_map(|alert| service(&alert.labels).filter(known).map(ToOwned::to_owned));

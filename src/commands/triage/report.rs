@@ -97,7 +97,7 @@ impl TriageReport {
         if self.incident.is_none() && self.verdict() == Verdict::Fail {
             next.push(Recommendation::new("open an incident", "liveops incident open --sev p2"));
         } else if self.incident.is_some() && self.finished {
-            next.push(Recommendation::new("once it is better", "liveops incident mitigate \"what helped\""));
+            next.push(Recommendation::new("once it is better", "liveops incident mitigate"));
         }
         if next.is_empty() {
             next.push(Recommendation::new("look at everything", "liveops status"));

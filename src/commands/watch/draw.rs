@@ -70,7 +70,7 @@ pub(crate) fn draw(
     links: &mut Vec<Link>,
 ) -> Option<(u16, u16)> {
     links.clear();
-    let head = head(app, usize::from(area.width), look);
+    let head = head(app, area, look);
     for (row, line) in (0u16..).zip(&head) {
         put(buffer, area, row, 0, line, area.width, look);
     }
@@ -104,7 +104,7 @@ pub(crate) fn draw(
 }
 
 /// The verdict with its names; where, when, and what is odd about this look.
-fn head(app: &App, width: usize, look: Look) -> Vec<Line<'static>> {
+fn head(app: &App, area: Rect, look: Look) -> Vec<Line<'static>> {
     let Some(board) = app.board() else {
         return vec![Line::from(look.toned("liveops watch  asking", Tone::Dim))];
     };
@@ -115,11 +115,12 @@ fn head(app: &App, width: usize, look: Look) -> Vec<Line<'static>> {
         Span::raw("  "),
         Span::styled(escape(&board.headline).into_owned(), look.style(Tone::Strong)),
     ]);
-    // The names of what is wrong are not cut where a second line holds them.
-    let mut lines = wrapped(verdict, width);
-    if lines.len() > 2 {
-        lines.truncate(2);
-        lines[1].push_span(look.toned(look.pick(" …", " ..."), Tone::Dim));
+    // The names of what is wrong are not cut where a few lines hold them.
+    let most = if area.height < TALL { 2 } else { 3 };
+    let mut lines = wrapped(verdict, usize::from(area.width));
+    if lines.len() > most {
+        lines.truncate(most);
+        lines[most - 1].push_span(look.toned(look.pick(" …", " ..."), Tone::Dim));
     }
     lines.push(Line::from(frame(app, board, look)));
     lines
@@ -232,6 +233,9 @@ fn title(section: &Section, width: u16, look: Look) -> Line<'static> {
         look.toned(command, Tone::Dim),
     ])
 }
+
+/// Rows that have room for a verdict of three lines.
+const TALL: u16 = 24;
 
 /// Columns that have room for every key of the last line.
 const ALL_KEYS: u16 = 66;

@@ -59,7 +59,7 @@ pub(crate) const KEYS: &[(Key, &[KeyCode], &str, &str, Place)] = &[
     (Key::Sort, &[KeyCode::Char('s')], "s", "sort by name, or the worst first", Place::Board),
     (Key::Command, &[KeyCode::Char(':')], ":", "run a liveops command (Tab completes)", Place::Both),
     (Key::Next, &[KeyCode::Char('.')], ".", "the next command; Enter runs it", Place::Board),
-    (Key::Undo, &[KeyCode::Char('u')], "u", "undo the chosen change, the first suspect, or the last", Place::Both),
+    (Key::Undo, &[KeyCode::Char('u')], "u", "undo the chosen change, or the first suspect", Place::Both),
     (Key::Acknowledge, &[KeyCode::Char('a')], "a", "acknowledge the incident", Place::Both),
     (Key::Note, &[KeyCode::Char('n')], "n", "write a note to the incident", Place::Both),
     (Key::Copy, &[KeyCode::Char('y')], "y", "copy the command that shows this", Place::Both),

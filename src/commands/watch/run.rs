@@ -18,6 +18,7 @@ use liveops_engine::session::cache;
 use liveops_engine::status::past::gather_at;
 use liveops_engine::status::report::StatusReport;
 use ratatui_core::terminal::Terminal;
+use tokio::time::Instant;
 
 use crate::commands::watch::board::Board;
 use crate::commands::watch::draw::{Look, draw};
@@ -34,6 +35,11 @@ const LATE: Duration = Duration::from_millis(30);
 
 /// What an interrupt ends with.
 const CTRL_C: u8 = 130;
+
+/// The last look is kept for the next run this often, after the first moments: a large one is not written in the time
+/// that a key may wait.
+const KEEP: Duration = Duration::from_secs(30);
+const FIRST: Duration = Duration::from_secs(2);
 
 /// Where the last look of an earlier run is kept.
 const LAST: &str = "watch";
@@ -78,6 +84,7 @@ impl<'a> Watch<'a> {
         let mut looking: Option<Looking<'_>> = None;
         let mut opening: Option<Opening<'_>> = None;
         let mut drawn = None;
+        let (began, mut kept) = (Instant::now(), Instant::now());
         let style =
             Look { colour: self.cx.output.is_coloured(), unicode: self.cx.output.view(self.cx.clock.now()).unicode };
         loop {
@@ -102,7 +109,10 @@ impl<'a> Watch<'a> {
                     if let Some(writer) = &mut writer {
                         writer.append(&look.changed_since(app.newest()))?;
                     }
-                    cache(self.cx)?.save(LAST, &look);
+                    if began.elapsed() < FIRST || kept.elapsed() >= KEEP {
+                        cache(self.cx)?.save(LAST, &look);
+                        kept = Instant::now();
+                    }
                     app.push(look);
                     None
                 }
@@ -139,7 +149,12 @@ impl<'a> Watch<'a> {
                     }
                     Err(_) => app.say(format!("`{text}` is not a time: 03:12, -2h, 2026-01-15 10:30")),
                 },
-                Some(Action::Quit) => return Ok(Exit::Good),
+                Some(Action::Quit) => {
+                    if let Some(look) = app.newest().filter(|_| !replaying) {
+                        cache(self.cx)?.save(LAST, look);
+                    }
+                    return Ok(Exit::Good);
+                }
                 Some(Action::Interrupt) => return Err(Error::Interrupted { code: 130 }),
                 Some(Action::Open(commands)) => {
                     let not_of = app.then().filter(|_| !commands[0].contains(" --at "));

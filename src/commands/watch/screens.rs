@@ -201,6 +201,17 @@ fn every_pane_in_every_size_with_and_without_colour() {
 }
 
 #[test]
+fn undo_takes_back_nothing_that_does_not_belong_to_the_line() {
+    let mut app = app((80, 24), &["LoginDown"]);
+    assert_eq!(app.press(&KeyCode::Char('u').into()), None, "the incident has no suspect");
+    assert!(app.message.as_deref().is_some_and(|said| said.contains("no change belongs to this line")));
+    // A change that cannot be undone is not another one.
+    press(&mut app, "jjj");
+    assert_eq!(app.subject(), Some(Subject::Change(None)));
+    assert_eq!(app.press(&KeyCode::Char('u').into()), None);
+}
+
+#[test]
 fn undo_on_what_is_wrong_takes_back_the_first_suspect() {
     let mut app = app((80, 24), &["LoginDown"]);
     press(&mut app, "j");
@@ -399,8 +410,10 @@ fn what_may_follow_stands_above_the_line_that_is_typed() {
 fn a_verdict_that_is_cut_says_so() {
     let mut app = App::new(false, false);
     app.resize(80, 24);
-    app.push(Board { headline: "something is wrong, ".repeat(12), ..sample(&[]) });
-    assert!(screen(&app, (80, 24), PLAIN)[1].ends_with('…'));
+    app.push(Board { headline: "something is wrong, ".repeat(20), ..sample(&[]) });
+    assert!(screen(&app, (80, 24), PLAIN)[2].ends_with('…'));
+    app.resize(80, 20);
+    assert!(screen(&app, (80, 20), PLAIN)[1].ends_with('…'), "a low screen is for what is below");
 }
 
 #[test]

@@ -260,7 +260,7 @@ fn alerts(report: &StatusReport, view: &View) -> Vec<Item> {
         let text = format!("last known {}", at.format("%H:%M:%SZ"));
         item(Subject::Source("alerts".into()), Tone::Unknown, "alerts", vec![span(text, Tone::Unknown)])
     });
-    let groups = group(alerts);
+    let groups = group(alerts.iter());
     let loud =
         groups.iter().filter(|one| matches!(one.state, AlertState::Firing | AlertState::Unknown | AlertState::Pending));
     loud.map(line).chain(unsure).chain(as_of).collect()

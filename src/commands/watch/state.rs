@@ -299,7 +299,11 @@ impl App {
             Key::Command => self.ask(Purpose::Command, String::new()),
             Key::Pause => self.paused = self.replaying || !self.paused,
             Key::Copy => return self.copied().map(Action::Copy),
-            Key::Undo => return Some(Action::Run(self.undo())),
+            Key::Undo => match self.undo() {
+                Some(command) => return Some(Action::Run(command)),
+                // Never the newest change of something else.
+                None => self.message = Some("no change belongs to this line; choose one, or `:undo` the last".into()),
+            },
             Key::Next if self.then().is_some() => {
                 self.message = Some("that was proposed then, not now".into());
             }
@@ -358,14 +362,12 @@ impl App {
         None
     }
 
-    /// The command that takes back the chosen change, or what made the chosen line wrong; the newest change, where it is
-    /// about none.
-    fn undo(&self) -> String {
-        let chosen = match self.rows(self.focus).get(self.chosen[self.focus]) {
+    /// The command that takes back the chosen change, or what made the chosen line wrong.
+    fn undo(&self) -> Option<String> {
+        match self.rows(self.focus).get(self.chosen[self.focus]) {
             Some(Row::Item(item)) => item.undo.clone(),
             _ => None,
-        };
-        chosen.unwrap_or_else(|| "undo".into())
+        }
     }
 
     /// Moves the cursor over lines that can be chosen.

@@ -67,6 +67,14 @@ fn on_a_terminal_it_is_a_screen_and_ctrl_c_asks() {
     terminal.expect("roll back").send_line("");
     assert_eq!(terminal.wait().0, 1);
     assert_eq!(world.weight(), 0.0);
+    // Whoever presses it again leaves at once, and what is said then has a row of its own.
+    let mut terminal = world.env.pty(["rollout", "canary", "--image", "game:3", "--yes"]);
+    terminal.expect("Ctrl-C asks").interrupt();
+    terminal.expect("hold here").interrupt();
+    let (code, transcript) = terminal.wait();
+    assert_eq!(code, 130, "{transcript}");
+    let plain = console::strip_ansi_codes(&transcript).into_owned();
+    assert!(plain.contains("\nthe rollout is where it was"), "{plain}");
 }
 
 #[test]

@@ -11,13 +11,15 @@ pub mod silence;
 pub mod unevaluated;
 pub mod union;
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::metric::labels::Labels;
 
 /// What an alert is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AlertState {
     /// Paging, as far as its source knows.
@@ -182,14 +184,13 @@ impl Group<'_> {
 
 /// Groups by name, severity and state. Loud ones first; among them the worst severity, then the first to fire,
 /// since the first is nearer to the cause than what it dragged along.
-pub fn group(alerts: &[Alert]) -> Vec<Group<'_>> {
-    let mut groups: Vec<Group<'_>> = Vec::new();
+pub fn group<'a>(alerts: impl IntoIterator<Item = &'a Alert>) -> Vec<Group<'a>> {
+    let mut groups: Vec<Group<'a>> = Vec::new();
+    let mut places = HashMap::new();
     for alert in alerts {
         let severity = alert.severity.as_deref();
-        let same = |group: &&mut Group<'_>| {
-            group.name == alert.name && group.severity == severity && group.state == alert.state
-        };
-        match groups.iter_mut().find(same) {
+        let place = *places.entry((&alert.name, severity, alert.state)).or_insert(groups.len());
+        match groups.get_mut(place) {
             Some(group) => {
                 group.since = match (group.since, alert.since) {
                     (Some(a), Some(b)) => Some(a.min(b)),

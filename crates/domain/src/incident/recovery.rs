@@ -47,7 +47,7 @@ impl Recovery {
             let grouped = incident.signals.values().any(|signal| signal.alert == alert.name);
             alert.state == AlertState::Firing && (grouped || incident.alert.as_deref() == Some(&alert.name))
         };
-        let firing = readings.alerts.iter().flatten().filter(of_incident);
+        let firing = readings.alerts().filter(of_incident);
         let mut names: Vec<&str> = firing.map(|alert| alert.name.as_str()).collect();
         names.sort_unstable();
         names.dedup();

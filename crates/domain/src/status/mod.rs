@@ -7,6 +7,7 @@ pub mod source;
 pub mod worst_level;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
@@ -257,8 +258,8 @@ impl FlagError {
 pub struct Readings {
     pub services: Vec<ServiceReading>,
     pub kpis: Vec<KpiReading>,
-    /// None when nobody could say.
-    pub alerts: Option<Vec<Alert>>,
+    /// None when nobody could say. Shared: a flood is large, and each look has it.
+    pub alerts: Option<Arc<Vec<Alert>>>,
     /// What cannot be known of the alerts, and why.
     pub alert_gaps: Vec<String>,
     /// What is wrong on the way from the rules to people.
@@ -273,6 +274,11 @@ pub struct Readings {
 }
 
 impl Readings {
+    /// The alerts that are known.
+    pub fn alerts(&self) -> impl Iterator<Item = &Alert> {
+        self.alerts.iter().flat_map(|alerts| alerts.iter())
+    }
+
     /// The level of each thing that was looked at. A source of alerts that should answer and does not is unknown.
     pub fn levels(&self, alerts_expected: bool, sources_down: usize) -> Vec<Level> {
         let services = self.services.iter().map(ServiceReading::level);

@@ -97,7 +97,7 @@ pub fn deployments(cx: &Session, since: DateTime<Utc>, everywhere: bool) -> Resu
         return Err(Error::Unconfigured {
             what: "journal of deployments",
             environment: environment.to_owned(),
-            hint: "let CI run `liveops changes record --kind deploy --service NAME --version V`".into(),
+            hint: "let CI run `liveops changes record --kind deploy --service NAME --version VERSION`".into(),
         });
     }
     // It may have happened long before it was written down, but not after.

@@ -114,14 +114,15 @@ async fn look_at(cx: &Session, kpi: &Kpi, span: Span, interval: &Result<Duration
     Ok(BreakLook { broken, young: too_young(&points), uncovered: uncovered(&points, span), partial })
 }
 
-/// The clearest break to the worse among the KPIs that have thresholds.
+/// The clearest break to the worse among the KPIs that have thresholds, of those that are not over: nobody undoes a
+/// change for what is well again.
 pub async fn clearest(cx: &Session, span: Span) -> Option<(Kpi, Break)> {
     let kpis = cx.kpis().ok()?;
     let interval = scrape_interval(cx).await;
     let judged = kpis.iter().filter(|kpi| kpi.critical.is_some() || kpi.warn.is_some());
     let asked = judged.map(async |kpi| {
         let broken = look_at(cx, kpi, span, &interval).await.ok()?.broken?;
-        (broken.hurts != Some(false)).then(|| (kpi.clone(), broken))
+        (broken.hurts != Some(false) && !broken.over).then(|| (kpi.clone(), broken))
     });
     let found = join_all(asked).await.into_iter().flatten();
     found.max_by(|a, b| a.1.sigmas.total_cmp(&b.1.sigmas))

@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use liveops_domain::metric::labels::Labels;
@@ -47,13 +48,13 @@ pub fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<DateTime<Utc>>,
     Ok(time.filter(|at| at.timestamp() > 0))
 }
 
+/// The entries of a list as they came: trees of all of them at once would take ten times their memory.
+pub type Entries = Vec<Box<RawValue>>;
+
 /// A list, entry by entry: `null` is none, and no entry. Of another thing nobody knows what is in it.
-pub fn list<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Value>, D::Error> {
-    match Value::deserialize(from)? {
-        Value::Array(entries) => Ok(entries.into_iter().filter(|entry| !entry.is_null()).collect()),
-        Value::Null => Ok(Vec::new()),
-        _ => Err(serde::de::Error::custom("something else where a list is meant")),
-    }
+pub fn list<'de, D: Deserializer<'de>>(from: D) -> Result<Entries, D::Error> {
+    let entries = Option::<Entries>::deserialize(from)?.unwrap_or_default();
+    Ok(entries.into_iter().filter(|entry| entry.get() != "null").collect())
 }
 
 /// The names in a list, each as text or as an object with a `name`.
@@ -76,7 +77,7 @@ mod tests {
         #[serde(default, deserialize_with = "time")]
         time: Option<DateTime<Utc>>,
         #[serde(default, deserialize_with = "list")]
-        list: Vec<Value>,
+        list: Entries,
         #[serde(default, deserialize_with = "names")]
         names: Vec<String>,
         #[serde(default, deserialize_with = "text")]

@@ -22,12 +22,17 @@ pub fn id_of(cx: &Session, named: Option<&str>, command: &str) -> Result<String>
         return by_name(cx, named);
     }
     let open = open_incidents(cx)?;
+    // What was typed, with the incident behind it.
+    let again = |id: &str| match command.rsplit_once(' ') {
+        Some((_, option)) if option.starts_with('-') => format!("{} {option} {id}", cx.command_line),
+        _ => cx.command(&format!("{command} {id}")),
+    };
     match open.as_slice() {
         [] => {
             let (text, elsewhere) = nothing_open(cx)?;
             unreadable(cx)?.map_or(Ok(()), Err)?;
             let hint = match elsewhere {
-                Some(id) => format!("do you mean that one? `{}`", cx.command(&format!("{command} {id}"))),
+                Some(id) => format!("do you mean that one? `{}`", again(&id)),
                 None => format!(
                     "`{}` begins one; `{}` shows those that are over",
                     cx.command("incident open --sev p2"),
@@ -42,7 +47,7 @@ pub fn id_of(cx: &Session, named: Option<&str>, command: &str) -> Result<String>
                 let severity = one.severity;
                 format!("{text}\n  {severity} {}  {} ({})", one.id, one.title, one.phase.word())
             });
-            Err(Error::usage(list, format!("say which: `{}`", cx.command(&format!("{command} {}", several[0].id)))))
+            Err(Error::usage(list, format!("say which: `{}`", again(&several[0].id))))
         }
     }
 }

@@ -118,10 +118,7 @@ impl IncidentSummary {
                     steps.push(Recommendation::new("call for help", at("escalate")));
                 }
                 steps.push(self.triage());
-                steps.push(Recommendation::new(
-                    "when users are well again",
-                    format!("liveops incident mitigate \"what helped\" -i {}", one.id),
-                ));
+                steps.push(Recommendation::new("when users are well again", at("mitigate")));
             }
             Phase::Mitigated => steps.push(match one.firing().next() {
                 Some(signal) if one.has_unanswered_call() => Recommendation::new(
@@ -132,10 +129,7 @@ impl IncidentSummary {
                     format!("{} still fires; why", signal.alert),
                     format!("liveops alerts explain {}", word(&signal.alert)),
                 ),
-                None => Recommendation::new(
-                    "when it is over",
-                    format!("liveops incident resolve \"why it is over\" -i {}", one.id),
-                ),
+                None => Recommendation::new("when it is over", at("resolve")),
             }),
             Phase::Resolved => {
                 steps.extend(self.postmortem());

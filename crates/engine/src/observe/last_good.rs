@@ -1,6 +1,7 @@
 //! What a `--watch` remembers between two looks: the last good values, and since when they are the last.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -11,7 +12,7 @@ use liveops_domain::status::KpiReading;
 #[derive(Debug, Default)]
 pub struct LastGood {
     kpis: BTreeMap<String, (DateTime<Utc>, KpiReading)>,
-    alerts: Option<(DateTime<Utc>, Vec<Alert>)>,
+    alerts: Option<(DateTime<Utc>, Arc<Vec<Alert>>)>,
 }
 
 impl LastGood {
@@ -35,15 +36,15 @@ impl LastGood {
     }
 
     /// The last alerts, where nobody knows them now, with their time.
-    pub fn fill_alerts(&mut self, alerts: &mut Option<Vec<Alert>>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    pub fn fill_alerts(&mut self, alerts: &mut Option<Arc<Vec<Alert>>>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         match (&alerts, &self.alerts) {
             (Some(known), _) => {
-                self.alerts = Some((now, known.clone()));
+                self.alerts = Some((now, Arc::clone(known)));
                 None
             }
             (None, Some((at, last))) => {
                 let at = *at;
-                *alerts = Some(last.clone());
+                *alerts = Some(Arc::clone(last));
                 Some(at)
             }
             (None, None) => None,

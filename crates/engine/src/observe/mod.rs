@@ -14,6 +14,8 @@ pub mod scrape;
 pub mod services;
 pub mod trends;
 
+use std::sync::Arc;
+
 use crate::session::Session;
 use liveops_domain::status::Readings;
 use liveops_domain::text::count::count;
@@ -41,6 +43,7 @@ pub fn only_for(only: &[String], readings: &mut Readings) {
     let Some(alerts) = readings.alerts.as_mut().filter(|_| !only.is_empty()) else {
         return;
     };
+    let alerts = Arc::make_mut(alerts);
     let before = alerts.len();
     alerts.retain(|alert| {
         let names = ["service", "job", "app", "deployment"].iter().filter_map(|label| alert.labels.get(*label));

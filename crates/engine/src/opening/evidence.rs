@@ -94,7 +94,7 @@ async fn status(cx: &Session) -> (Vec<EvidenceItem>, Vec<Alert>, Option<(String,
     });
     let firing = firing(&gathered);
     let rollouts = rollouts(&gathered);
-    let alerts: Vec<Alert> = gathered.readings.alerts.iter().flatten().cloned().collect();
+    let alerts: Vec<Alert> = gathered.readings.alerts().cloned().collect();
     let silent: Vec<String> = gathered
         .sources
         .iter()

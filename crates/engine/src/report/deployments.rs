@@ -118,7 +118,7 @@ fn recorded(cx: &Session, warnings: &mut Vec<String>) -> Result<Vec<Deployment>>
         return Err(Error::Unconfigured {
             what: "journal of deployments",
             environment: environment.to_owned(),
-            hint: "let CI run `liveops changes record --kind deploy --service NAME --version V`".into(),
+            hint: "let CI run `liveops changes record --kind deploy --service NAME --version VERSION`".into(),
         });
     }
     let reading = journal.read()?;

@@ -1,5 +1,6 @@
 //! The answers that a screen is made of, each with its own time: the slowest keeps back nobody else's.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -183,7 +184,12 @@ impl Answers {
     /// Is anything critical, so that somebody is suspected?
     pub fn is_bad(&self) -> bool {
         self.kpis.readings.iter().any(|reading| reading.level == Level::Critical)
-            || self.alerts.alerts.iter().flatten().any(|alert| worst_level::of_alert(alert) == Some(Level::Critical))
+            || self
+                .alerts
+                .alerts
+                .iter()
+                .flat_map(|all| all.iter())
+                .any(|alert| worst_level::of_alert(alert) == Some(Level::Critical))
     }
 
     /// All of it together. What has not been answered yet is neither good nor bad.
@@ -270,7 +276,7 @@ async fn slos_of(cx: &Session, only: &[String]) -> Result<Vec<SloStatus>> {
 /// What fires, as a screen needs it that shows much else: nobody configured, and nobody who answers, are no errors.
 #[derive(Default)]
 struct Firing {
-    alerts: Option<Vec<Alert>>,
+    alerts: Option<Arc<Vec<Alert>>>,
     /// When these alerts fired, if that is not now.
     as_of: Option<DateTime<Utc>>,
     gaps: Vec<String>,
@@ -288,7 +294,7 @@ async fn alerts_of(cx: &Session) -> Firing {
         asked.sources.iter().filter(|source| source.state != SourceState::Unconfigured).cloned().collect();
     match asked.join(cx.clock.now()) {
         Ok(found) => Firing {
-            alerts: Some(found.alerts),
+            alerts: Some(Arc::new(found.alerts)),
             as_of: None,
             gaps: found.gaps,
             faults: found.faults,

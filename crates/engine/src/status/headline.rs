@@ -1,11 +1,13 @@
 //! The first line of a status: what is wrong, by its names.
 
+use std::collections::HashMap;
+
 use crate::incident::summary::IncidentSummary;
 use crate::slo::status::SloStatus;
 use crate::status::Gathered;
 use crate::status::judge::slo_level;
-use liveops_domain::alert::Alert;
 use liveops_domain::alert::union::TELLS_NOBODY;
+use liveops_domain::alert::{Alert, group};
 use liveops_domain::incident::deadline::Duty;
 use liveops_domain::metric::level::Level;
 use liveops_domain::rollout::row::RolloutRow;
@@ -26,15 +28,19 @@ struct Headline {
 }
 
 impl Headline {
-    /// Things of one kind: each by its name while there is room, all as a number else.
+    /// Things of one kind: by their names while there is room, the others as a number.
     fn add(&mut self, names: Vec<String>, one: &str, many: &str) {
-        let n = names.len();
-        if n > 0 && self.named + n <= NAMED {
-            self.named += n;
-            self.parts.extend(names);
-        } else {
-            self.count(n, one, many);
-        }
+        self.add_all(names.into_iter().map(|name| (name, 1)).collect(), one, many);
+    }
+
+    /// The same, where a name may stand for several.
+    fn add_all(&mut self, mut names: Vec<(String, usize)>, one: &str, many: &str) {
+        let others = names.split_off(names.len().min(NAMED - self.named));
+        let n: usize = others.iter().map(|(_, n)| n).sum();
+        let more = if names.is_empty() { "" } else { "more " };
+        self.named += names.len();
+        self.parts.extend(names.into_iter().map(|(name, _)| name));
+        self.count(n, &format!("{more}{one}"), &format!("{more}{many}"));
     }
 
     fn count(&mut self, n: usize, one: &str, many: &str) {
@@ -43,24 +49,22 @@ impl Headline {
         }
     }
 
-    /// Alerts of one name are one thing.
+    /// Alerts of one name are one thing; those that stand first in the lists are named.
     fn alerts(&mut self, alerts: &[&Alert], what: &str, one: &str, many: &str) {
         let mut names: Vec<(&str, usize)> = Vec::new();
-        for alert in alerts {
-            match names.iter_mut().find(|(name, _)| *name == alert.name) {
-                Some((_, times)) => *times += 1,
-                None => names.push((alert.name.as_str(), 1)),
+        let mut places = HashMap::new();
+        for group in group(alerts.iter().copied()) {
+            let place = *places.entry(group.name).or_insert(names.len());
+            match names.get_mut(place) {
+                Some((_, times)) => *times += group.alerts.len(),
+                None => names.push((group.name, group.alerts.len())),
             }
         }
-        let named = |(name, times): &(&str, usize)| match times {
-            1 => format!("{name} {what}"),
-            times => format!("{name} {what} ({})", count(*times, "time")),
+        let named = |(name, times): (&str, usize)| match times {
+            1 => (format!("{name} {what}"), 1),
+            _ => (format!("{name} {what} ({})", count(times, "time")), times),
         };
-        if names.is_empty() || self.named + names.len() > NAMED {
-            self.count(alerts.len(), one, many);
-        } else {
-            self.add(names.iter().map(named).collect(), one, many);
-        }
+        self.add_all(names.into_iter().map(named).collect(), one, many);
     }
 }
 
@@ -76,7 +80,7 @@ pub(super) fn headline(gathered: &Gathered, looked_at: usize) -> String {
         all.map(kpi).collect::<Vec<_>>()
     };
     let alerts = |level| {
-        let all = readings.alerts.iter().flatten();
+        let all = readings.alerts();
         all.filter(|alert| worst_level::of_alert(alert) == Some(level)).collect::<Vec<_>>()
     };
     let rolled = |what: &str, wanted: fn(&RolloutRow) -> bool| {
@@ -107,7 +111,7 @@ pub(super) fn headline(gathered: &Gathered, looked_at: usize) -> String {
     let failed = rolled("cannot be rolled back", |row| row.phase == Phase::RollbackFailed);
     line.add(failed, "rollback failed", "rollbacks failed");
     line.alerts(&alerts(Level::Critical), "critical", "critical alert", "critical alerts");
-    let lost: Vec<&Alert> = readings.alerts.iter().flatten().filter(|alert| alert.is_undelivered()).collect();
+    let lost: Vec<&Alert> = readings.alerts().filter(|alert| alert.is_undelivered()).collect();
     line.alerts(&lost, "not in Alertmanager", "alert not in Alertmanager", "alerts not in Alertmanager");
     let unpaged = handled(Level::Critical, |_| "paged nobody");
     line.add(unpaged, "incident paged nobody", "incidents paged nobody");
@@ -210,5 +214,35 @@ fn few(sources: &[&str]) -> String {
     match sources.len() {
         0..=3 => sources.join(", "),
         n => count(n, "source"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_the_first_are_named_and_the_others_counted() {
+        let names = |n: usize| (0..n).map(|n| format!("s{n} down")).collect::<Vec<_>>();
+        let alerts: Vec<Alert> =
+            (0..100).map(|n| Alert { name: format!("A{:02}", n % 50), ..Alert::default() }).collect();
+        let alerts: Vec<&Alert> = alerts.iter().collect();
+        let mut line = Headline::default();
+        line.add(names(1), "service down", "services down");
+        line.alerts(&alerts, "critical", "critical alert", "critical alerts");
+        line.add(names(4), "service degraded", "services degraded");
+        assert_eq!(
+            line.parts,
+            [
+                "s0 down",
+                "A00 critical (2 times)",
+                "A01 critical (2 times)",
+                "96 more critical alerts",
+                "4 services degraded"
+            ]
+        );
+        let mut line = Headline::default();
+        line.add(names(4), "service down", "services down");
+        assert_eq!(line.parts.join(", "), "s0 down, s1 down, s2 down, 1 more service down");
     }
 }

@@ -4,7 +4,7 @@ use crate::incident::summary::IncidentSummary;
 use crate::slo::status::SloStatus;
 use crate::status::Gathered;
 use crate::status::headline::headline;
-use liveops_domain::alert::{Alert, group};
+use liveops_domain::alert::group;
 use liveops_domain::metric::level::Level;
 use liveops_domain::rollout::row::RolloutRow;
 use liveops_domain::rollout::state::Phase;
@@ -99,9 +99,8 @@ pub fn next(
         }
         return next;
     }
-    let loud: Vec<Alert> =
-        readings.alerts.iter().flatten().filter(|alert| worst_level::of_alert(alert).is_some()).cloned().collect();
-    if let Some(first) = group(&loud).first() {
+    let loud = readings.alerts().filter(|alert| worst_level::of_alert(alert).is_some());
+    if let Some(first) = group(loud).first() {
         next.push(Recommendation::new(
             "the first alert to fire",
             format!("liveops alerts explain {}", word(first.name)),

@@ -1,6 +1,7 @@
 //! The same at another time: KPIs, alerts and targets as Prometheus kept them, changes and incidents from the journals.
 //! What nobody keeps, such as the health of a service, is left out.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -51,7 +52,7 @@ pub async fn gather_at(only: &[String], cx: &Session, at: DateTime<Utc>) -> Resu
     let is_up = said.source.state != SourceState::Down;
     let mut readings = Readings {
         kpis: said.kpis,
-        alerts: fired.ok().map(|fired| alerts(fired, since.ok())),
+        alerts: fired.ok().map(|fired| Arc::new(alerts(fired, since.ok()))),
         alert_gaps: alert_gaps.into_iter().collect(),
         targets: up.ok().map(targets).filter(|known| known.up > 0 || !known.down.is_empty()),
         ..Readings::default()
@@ -64,7 +65,7 @@ pub async fn gather_at(only: &[String], cx: &Session, at: DateTime<Utc>) -> Resu
         readings.kpis = kpis.into_iter().map(unknown).collect();
     }
     let has_values = readings.kpis.iter().any(|reading| reading.value.is_some());
-    if readings.targets.is_none() && !has_values && readings.alerts.as_ref().is_some_and(Vec::is_empty) {
+    if readings.targets.is_none() && !has_values && readings.alerts.as_ref().is_some_and(|alerts| alerts.is_empty()) {
         // No alert in a time without any sample is no calm.
         readings.alert_gaps.push("Prometheus has no samples of that time".into());
     }

@@ -109,11 +109,12 @@ fn waiting(row: &RolloutRow) -> Recommendation {
 fn opening(readings: &Readings, verdict: Verdict) -> Option<Recommendation> {
     let step = |command: String| Recommendation::new("people should know", command);
     let critical = |alert: &&Alert| worst_level::of_alert(alert) == Some(Level::Critical);
-    let alert = readings.alerts.iter().flatten().find(critical);
+    let critical = group(readings.alerts().filter(critical));
+    let alert = critical.first();
     let service = readings.services.iter().find(|service| service.state == ServiceState::Down);
     match (verdict, alert, service) {
         (Verdict::Fail, Some(alert), _) => {
-            Some(step(format!("liveops incident open --from-alert {}", word(&alert.name))))
+            Some(step(format!("liveops incident open --from-alert {}", word(alert.name))))
         }
         (Verdict::Fail, None, Some(service)) => Some(step(format!(
             "liveops incident open --sev p1 --service {} --title {}",
@@ -228,7 +229,7 @@ impl Serialize for StatusReport {
             headline: &self.judgement.headline,
             at: self.at.map(rfc3339),
             services: services(readings),
-            alerts: group(readings.alerts.as_deref().unwrap_or_default())
+            alerts: group(readings.alerts())
                 .iter()
                 .flat_map(|group| group.alerts.iter().map(|one| alert(one)))
                 .collect(),

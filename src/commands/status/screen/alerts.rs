@@ -22,7 +22,7 @@ pub(super) fn alerts(report: &StatusReport, view: &View) -> Vec<Block> {
         let line = vec![plain("  "), tone::mark(Tone::Unknown, view), plain(" unknown: no source of alerts answers")];
         return vec![Block::heading("Alerts"), Block::Line(line)];
     };
-    let groups = group(alerts);
+    let groups = group(alerts.iter());
     let shown = |group: &&Group<'_>| matches!(group.state, AlertState::Firing | AlertState::Unknown);
     let loud: Vec<&Group<'_>> = groups.iter().filter(shown).collect();
     let pending = alerts.iter().filter(|alert| alert.state == AlertState::Pending).count();

@@ -272,7 +272,10 @@ fn relabelled(held: &Alert, fired: &[Alert], sending: &Sending) -> Option<usize>
     fired.iter().position(|alert| alert.name == held.name && agrees(alert))
 }
 
-/// A sentence for each name that fires and did not arrive: those that should have, and the others.
+/// As many lost alerts are named.
+const NAMED: usize = 3;
+
+/// A sentence on those that fire, should have arrived and did not; and one on those that may be on their way.
 fn lost(alerts: &[Alert]) -> (Vec<String>, Vec<String>) {
     let mut names: BTreeMap<&str, bool> = BTreeMap::new();
     let not_there = |alert: &&Alert| matches!(alert.delivery, Some(Delivery::Underway | Delivery::Undelivered));
@@ -281,10 +284,15 @@ fn lost(alerts: &[Alert]) -> (Vec<String>, Vec<String>) {
     }
     let (overdue, young): (Vec<_>, Vec<_>) = names.into_iter().partition(|(_, overdue)| *overdue);
     let text = |yet: &str, names: Vec<(&str, bool)>| {
-        let one = |(name, _)| {
-            format!("Alertmanager does not have `{name}`{yet}, which Prometheus fires: nobody may be paged")
+        let shown: Vec<String> = names.iter().take(NAMED).map(|(name, _)| format!("`{name}`")).collect();
+        let more = match names.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            n => format!(" and {n} more"),
         };
-        names.into_iter().map(one).collect()
+        let shown = shown.join(", ");
+        let said =
+            format!("Alertmanager does not have {shown}{more}{yet}, which Prometheus fires: nobody may be paged");
+        if names.is_empty() { Vec::new() } else { vec![said] }
     };
     (text("", overdue), text(" (yet)", young))
 }

@@ -79,6 +79,12 @@ fn alerts_are_joined_by_label_set_and_never_by_name() {
         [row("A 1", Silenced, Some(Delivered)), row("A 2", Firing, Some(Undelivered)), row("B", Pending, None)]
     );
     assert_eq!(found.faults, ["Alertmanager does not have `A`, which Prometheus fires: nobody may be paged"]);
+    // A flood is one sentence.
+    let flood = (0..300).map(|n| alert(&format!("alertname=A{n:03}"), Firing)).collect();
+    assert_eq!(
+        both(flood, Vec::new(), external("")).faults,
+        ["Alertmanager does not have `A000`, `A001`, `A002` and 297 more, which Prometheus fires: nobody may be paged"]
+    );
     // External labels are reckoned with; those of another Prometheus are not ours.
     let held = || vec![alert("alertname=A cluster=eu i=1", Firing), alert("alertname=A cluster=us i=2", Firing)];
     let found = both(fired(), held(), external("cluster=eu"));

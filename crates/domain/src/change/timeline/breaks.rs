@@ -47,6 +47,8 @@ pub struct Break {
     pub sigmas: f64,
     /// Is it to the worse? `None` where nobody said which way is worse.
     pub hurts: Option<bool>,
+    /// The end of the series is nearer to the old level than to the new one.
+    pub over: bool,
 }
 
 impl Break {
@@ -66,6 +68,7 @@ pub fn find(points: &[(DateTime<Utc>, f64)], worse: Option<Ordering>) -> Option<
     let values: Vec<f64> = points.iter().map(|(_, value)| *value).collect();
     let side = side(&points);
     let scaled = standard(&values)?;
+    let last = median(&values[values.len() - LEAST..]);
     let mut places: Vec<usize> = changepoints(&scaled)
         .into_iter()
         .flat_map(|at| at.saturating_sub(OFF)..=at + OFF)
@@ -80,7 +83,8 @@ pub fn find(points: &[(DateTime<Utc>, f64)], worse: Option<Ordering>) -> Option<
             let (before, after) = sides(&values, place, side);
             let (from, to) = (median(before), median(after));
             let hurts = worse.map(|worse| to.total_cmp(&from) == worse);
-            (evidence, Break { at: points[place].0, after: points[place - 1].0, from, to, sigmas, hurts })
+            let over = (last - from).abs() < (last - to).abs();
+            (evidence, Break { at: points[place].0, after: points[place - 1].0, from, to, sigmas, hurts, over })
         })
         .collect();
     // Near a sharp split are blunt ones of the same step, so the best of a direction is judged, and no other.
@@ -268,6 +272,8 @@ mod tests {
         );
         assert_eq!((found(Some(Ordering::Less)).at, found(Some(Ordering::Less)).hurts), (points[100].0, Some(true)));
         assert_eq!(found(None).hurts, None);
+        // Up and down again is over; what came down last is not.
+        assert!(found(Some(Ordering::Greater)).over && !found(Some(Ordering::Less)).over);
         let better = series((0..120).map(|n| if n < 60 { 20.0 } else { 10.0 } + wobble(n)));
         let found = find(&better, Some(Ordering::Greater)).expect("a break");
         assert_eq!((found.at, found.hurts), (better[60].0, Some(false)));

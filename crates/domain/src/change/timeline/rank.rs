@@ -109,7 +109,7 @@ mod tests {
     }
 
     fn broken(seconds: i64) -> Break {
-        Break { at: at(seconds), after: at(seconds - 30), from: 1.0, to: 2.0, sigmas: 9.0, hurts: None }
+        Break { at: at(seconds), after: at(seconds - 30), from: 1.0, to: 2.0, sigmas: 9.0, hurts: None, over: false }
     }
 
     #[test]

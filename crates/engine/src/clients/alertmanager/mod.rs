@@ -13,6 +13,7 @@ use crate::clients::http::Http;
 use crate::clients::http::answer::Answer;
 use crate::clients::http::request::{Effort, Request};
 use crate::clients::http::target::Target;
+use crate::clients::loose::Entries;
 use crate::clients::prometheus::wire::{each, odd_alert};
 use crate::clients::service::scrape;
 use liveops_domain::alert::deliveries::{Deliveries, is_counter, read};
@@ -47,7 +48,7 @@ impl<'a> Alertmanager<'a> {
     /// As every call.
     pub async fn alerts(&self, matchers: &[Matcher]) -> Result<Vec<Alert>> {
         let filters = matchers.iter().map(|matcher| ("filter".to_owned(), matcher.show())).collect();
-        let entries: Option<Vec<Value>> = self.get(Request::get("api/v2/alerts").query(filters)).await?.json()?;
+        let answer = self.get(Request::get("api/v2/alerts").query(filters)).await?;
         let known = |wire: std::result::Result<AlertWire, Value>| {
             wire.map_or_else(
                 // It holds it, whatever else it says.
@@ -58,7 +59,11 @@ impl<'a> Alertmanager<'a> {
                 AlertWire::into_domain,
             )
         };
-        Ok(each(entries.unwrap_or_default()).map(known).collect())
+        let decode = move |answer: &Answer| {
+            let entries: Option<Entries> = answer.json()?;
+            Ok(each(entries.unwrap_or_default()).map(known).collect())
+        };
+        answer.decoded(decode).await
     }
 
     /// Every silence, the expired ones that it still remembers too.

@@ -14,6 +14,9 @@ use liveops_domain::text::secret::mask;
 /// What is said of a compressed body.
 pub const COMPRESSED: &str = "a body in gzip, which was not asked for; turn compression off in the proxy before it";
 
+/// From this size on a body is decoded beside the loop.
+const LARGE: usize = 64 << 10;
+
 /// What came back, whatever its status.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -60,6 +63,21 @@ impl Answer {
     /// `Malformed`, saying what came instead.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
         serde_json::from_slice(&self.body).map_err(|error| self.malformed(self.not_json(&error)))
+    }
+
+    /// What `decode` makes of it; of a large one on another thread, so that a screen answers to keys meanwhile.
+    ///
+    /// # Errors
+    /// Those of `decode`.
+    pub async fn decoded<T: Send + 'static>(
+        self,
+        decode: impl FnOnce(&Self) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        if self.body.len() < LARGE {
+            return decode(&self);
+        }
+        let done = tokio::task::spawn_blocking(move || decode(&self)).await;
+        done.unwrap_or_else(|error| Err(Error::internal(&error.to_string())))
     }
 
     fn not_json(&self, error: &serde_json::Error) -> String {

@@ -125,7 +125,7 @@ impl<'a> Prometheus<'a> {
     /// As [`Prometheus::instant`].
     pub async fn alerts(&self) -> Result<Listed<Alert>> {
         let answer = self.http.send(&self.target, Request::get("api/v1/alerts").effort(self.effort)).await?;
-        Listed::of(&answer, AlertsWire::into_domain)
+        answer.decoded(|answer| Listed::of(answer, AlertsWire::into_domain)).await
     }
 
     /// All rules, in their groups' order. When each was evaluated is told by this clock, however wrong the server's is.
@@ -134,8 +134,8 @@ impl<'a> Prometheus<'a> {
     /// As [`Prometheus::instant`].
     pub async fn rules(&self, clock: &Clock) -> Result<Listed<Rule>> {
         let answer = self.http.send(&self.target, Request::get("api/v1/rules").effort(self.effort)).await?;
-        let mut rules = Listed::of(&answer, RulesWire::into_domain)?;
         let off = answer.date.filter(|_| !clock.is_fixed()).map(|date| skew(date, clock.now(), answer.elapsed));
+        let mut rules = answer.decoded(|answer| Listed::of(answer, RulesWire::into_domain)).await?;
         for at in rules.all.iter_mut().filter_map(|rule| rule.last_evaluation.as_mut()) {
             *at -= off.unwrap_or_default();
         }

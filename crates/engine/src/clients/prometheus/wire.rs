@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::clients::loose;
+use crate::clients::loose::{self, Entries};
 use liveops_domain::alert::rule::{Alerting, Rule};
 use liveops_domain::alert::{Alert, AlertState};
 use liveops_domain::error::Result;
@@ -25,8 +25,9 @@ where
 }
 
 /// Each entry by itself: one of another shape spoils none of the others. `Err` are those.
-pub fn each<T: DeserializeOwned>(entries: Vec<Value>) -> impl Iterator<Item = Result<T, Value>> {
-    entries.into_iter().map(|entry| T::deserialize(&entry).map_err(|_| entry))
+pub fn each<T: DeserializeOwned>(entries: Entries) -> impl Iterator<Item = Result<T, Value>> {
+    let value = |entry: &RawValue| serde_json::from_str(entry.get()).unwrap_or_default();
+    entries.into_iter().map(move |entry| serde_json::from_str(entry.get()).map_err(|_| value(&entry)))
 }
 
 /// Which Alertmanagers Prometheus delivers to.
@@ -181,7 +182,7 @@ pub fn name(labels: &Labels) -> String {
 #[derive(Debug, Deserialize)]
 pub struct AlertsWire {
     #[serde(deserialize_with = "loose::list")]
-    alerts: Vec<Value>,
+    alerts: Entries,
 }
 
 impl AlertsWire {
@@ -191,7 +192,7 @@ impl AlertsWire {
 }
 
 /// An entry of another shape is an alert whose state is not known.
-fn alerts(entries: Vec<Value>) -> Vec<Alert> {
+fn alerts(entries: Entries) -> Vec<Alert> {
     let known =
         |wire: Result<AlertWire, Value>| wire.map_or_else(|entry| Some(odd_alert(&entry)), AlertWire::into_domain);
     each(entries).filter_map(known).collect()
@@ -214,7 +215,7 @@ pub fn odd_alert(entry: &Value) -> Alert {
 #[derive(Debug, Deserialize)]
 pub struct RulesWire {
     #[serde(deserialize_with = "or_empty")]
-    groups: Vec<Value>,
+    groups: Entries,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -224,7 +225,7 @@ struct GroupWire {
     #[serde(default, deserialize_with = "loose::number")]
     interval: f64,
     #[serde(default, deserialize_with = "loose::list")]
-    rules: Vec<Value>,
+    rules: Entries,
 }
 
 /// The name of a rule that says none.
@@ -256,7 +257,7 @@ struct RuleWire {
     #[serde(deserialize_with = "loose::labels")]
     annotations: Labels,
     #[serde(deserialize_with = "loose::list")]
-    alerts: Vec<Value>,
+    alerts: Entries,
 }
 
 impl RuleWire {
@@ -315,7 +316,7 @@ impl RulesWire {
 #[serde(rename_all = "camelCase")]
 pub struct TargetsWire {
     #[serde(deserialize_with = "loose::list")]
-    active_targets: Vec<Value>,
+    active_targets: Entries,
 }
 
 #[derive(Debug, Default, Deserialize)]
