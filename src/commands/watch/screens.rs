@@ -317,6 +317,18 @@ fn what_shows_the_same_is_not_drawn_again() {
 }
 
 #[test]
+fn answers_that_come_one_by_one_are_one_look_to_go_back_to() {
+    let mut app = app((80, 24), &["A"]);
+    let first = sample(&["A"]);
+    for (seconds, name) in [(1, "B"), (2, "C"), (8, "D")] {
+        app.push(Board { at: first.at + TimeDelta::seconds(seconds), ..sample(&[name]) });
+    }
+    assert_eq!(app.place(), (3, 3));
+    app.go_to(first.at + TimeDelta::seconds(5));
+    assert!(screen(&app, (80, 24), PLAIN).join("\n").contains("  ✖ C  "), "the last of a moment is the whole one");
+}
+
+#[test]
 fn a_runbook_is_a_link_where_its_name_stands() {
     let app = app((80, 24), &["LoginDown"]);
     let area = Rect::new(0, 0, 80, 24);

@@ -68,6 +68,7 @@ impl Standing {
 
 /// The look as it is drawn.
 pub(crate) fn board(report: &StatusReport, view: &View, standing: &Standing) -> Board {
+    let suspected = first_suspect(report);
     let mut wrong = Vec::new();
     let mut normal = Vec::new();
     let checked = [
@@ -79,7 +80,7 @@ pub(crate) fn board(report: &StatusReport, view: &View, standing: &Standing) -> 
     ];
     for mut item in checked.into_iter().flatten() {
         if matches!(item.tone, Tone::Bad | Tone::Warn | Tone::Unknown) {
-            item.undo = first_suspect(report);
+            item.undo.clone_from(&suspected);
             wrong.push(item);
         } else {
             normal.push(item);
@@ -97,7 +98,7 @@ pub(crate) fn board(report: &StatusReport, view: &View, standing: &Standing) -> 
     }));
     // What is undone on the line of an incident is what is suspected, not what happened to come last.
     let mut open = incidents(report, view);
-    open.iter_mut().for_each(|item| item.undo = first_suspect(report));
+    open.iter_mut().for_each(|item| item.undo.clone_from(&suspected));
     let parts = [
         (Kind::Incidents, open),
         (Kind::Wrong, wrong),

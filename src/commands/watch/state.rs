@@ -5,7 +5,7 @@ mod time;
 
 use std::collections::VecDeque;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui_core::text::Line;
 use tui_input::{Input, InputRequest};
@@ -17,6 +17,9 @@ use crate::commands::watch::keys::{CHANGES, Key, Place, key};
 
 /// Looks that can be gone back to; a line of each is worth about 200 bytes.
 const LOOKS: usize = 720;
+
+/// Answers that come one by one within this time make one look of those that can be gone back to.
+const MOMENT: TimeDelta = TimeDelta::seconds(3);
 
 /// Lines that all looks may have together.
 const LINES: usize = 30_000;
@@ -161,6 +164,10 @@ impl App {
         }
         if let Some(last) = self.looks.back() {
             board.share(last);
+        }
+        let before = self.looks.len().checked_sub(2).map(|at| self.looks[at].at);
+        if before.is_some_and(|before| board.at - before < MOMENT) && !self.replaying {
+            self.looks.pop_back();
         }
         self.looks.push_back(board);
         let lines = |board: &Board| board.sections.iter().map(|section| section.items.len()).sum::<usize>();

@@ -17,7 +17,7 @@ const SPARK: usize = 16;
 
 /// Below this width there is no room for the last hour, below the next none for the breakdown.
 const NARROW: usize = 70;
-const NARROWEST: usize = 50;
+const NARROWEST: usize = 60;
 
 pub(super) fn kpis(report: &StatusReport, view: &View, folds: bool) -> Vec<Block> {
     let kpis = &report.gathered.readings.kpis;
