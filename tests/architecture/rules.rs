@@ -28,7 +28,6 @@ const ENGINE: &[&str] = &[
     "runbook",
     "doctor",
     "init",
-    "document",
     "rollout",
     "incident",
     "status",
@@ -38,6 +37,7 @@ const ENGINE: &[&str] = &[
     "undo",
     "triage",
     "check",
+    "document",
     "report",
 ];
 

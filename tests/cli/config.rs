@@ -153,6 +153,19 @@ kpis:
 }
 
 #[test]
+fn what_is_wrong_in_several_environments_and_regions_is_said_once() {
+    let env = TestEnv::new();
+    let source = "{ kind: s3, bucket: b, region: eu }";
+    let text = "version: 1\ndefault_env: b\nenvironments: { a: {}, b: { regions: { eu: {}, us: {} } } }\n";
+    env.write("liveops.yaml", format!("{text}backups: [ {{ name: x, source: {source} }} ]\n"));
+    for command in [&["config", "validate"][..], &["status"]] {
+        let run = env.run(command).expect_code(2);
+        assert!(run.stderr.contains("the configuration has 2 problems"), "{}", run.stderr);
+        assert_eq!(run.stderr.matches("`access_key` is missing").count(), 1, "{}", run.stderr);
+    }
+}
+
+#[test]
 fn a_good_configuration_is_counted() {
     let env = TestEnv::new();
     env.write(

@@ -45,6 +45,7 @@ mod links;
 mod listener;
 mod new;
 mod new_documents;
+mod new_numbers;
 mod new_rules;
 mod notify;
 mod on_call;

@@ -14,6 +14,11 @@ fn documents_say_what_is_and_nothing_that_is_not() {
     has("monitoring-plan", "| GameServerDown | game | scrapes of game: absent, or == 0 |");
     has("monitoring-plan", "5xx above 5 % for 3 minutes");
     has("infrastructure", "| flags | `file:flags.json` |");
+    has("incident-response", "| pager | room | `incidents.severities.p1` |");
+    has(
+        "incident-response",
+        "| P2 (high) | degraded, many users | 15m | 30m | 2d | pager | room | `default of liveops` |",
+    );
     // There is one environment: nothing is tried in another one first.
     has("deployment-plan", "Where is a new version tried before players get it?");
     has("operations-review", "of 100: ");
@@ -33,8 +38,7 @@ fn documents_say_what_is_and_nothing_that_is_not() {
     for kind in ["backup-strategy", "deployment-plan", "maintenance-plan"] {
         env.run(["new", kind, "--force"]).expect_code(0);
     }
-    has("backup-strategy", "| players | game | files in b | 6h | 1h | no |");
-    has("backup-strategy", "far (off-site)");
+    has("backup-strategy", "| players | game | files in b | 6h | 1h | no | not set | not set | far (off-site) | yes |");
     has("deployment-plan", "1. In `staging` first, then a smoke test there: `liveops health -e staging`.");
     has("deployment-plan", "| 2026-12-24 00:00 | 2026-12-27 00:00 | all | holidays |");
     has("maintenance-plan", "holidays");
@@ -74,4 +78,35 @@ fn the_list_says_what_exists_what_is_stale_and_how_many_questions_are_open() {
     env.run(["new", "infrastructure"]).expect_code(0);
     assert_eq!(list("infrastructure"), ("up_to_date".into(), open - 1));
     assert!(env.read(&file).contains("Two load balancers, in eu and us."));
+}
+
+#[test]
+fn steps_of_a_page_regions_and_exclusions_are_in_the_documents() {
+    let env = env();
+    let config = CONFIG
+        .replace("page: [pager], tell: [room] }", "page: [pager, [room, pager]], tell: [room] }")
+        .replace("    alertmanager:", "    regions: { eu: { kubernetes: { context: far } } }\n    alertmanager:")
+        .replace("window: 30d,", "window: 30d, timeslices: { slice: 1m, target: 95% }, exclusions: [ { owner: ada, reason: a move, from: \"2026-11-28T22:00:00Z\", to: \"2026-11-29T02:00:00Z\" } ], runbook: docs/own.md,");
+    env.write("liveops.yaml", config);
+    let written = |kind: &str| {
+        env.run(["new", kind]).expect_code(0);
+        env.read(path(kind))
+    };
+    let plan = written("incident-response");
+    assert!(plan.contains("| pager, then room and pager | room |"), "{plan}");
+    // Whoever is called second is known, and not asked for.
+    assert!(!plan.contains("Who is called when nobody acknowledges"), "{plan}");
+    let infrastructure = written("infrastructure");
+    assert!(
+        infrastructure.contains("| kubernetes of eu | `context far` | `environments.staging.regions.eu.kubernetes` |")
+    );
+    assert!(!infrastructure.contains("prometheus of eu"), "{infrastructure}");
+    let slo = written("slo-document");
+    assert!(slo.contains("| 0.1 % of the slices of 1m with traffic: one below 95 % is bad | 43m 12s |"), "{slo}");
+    assert!(
+        slo.contains("| api | 2026-11-28 22:00 | 2026-11-29 02:00 | a move | ada | `slos.api.exclusions` |"),
+        "{slo}"
+    );
+    assert!(slo.contains("| 14.4 | 2.0 % | `docs/own.md` |"), "{slo}");
+    assert!(written("capacity-plan").contains("`liveops scale game --replicas N`"));
 }

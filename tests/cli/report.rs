@@ -96,6 +96,9 @@ fn the_five_metrics_stand_with_what_they_rest_on() {
     assert_eq!(plain["data"]["services"][0]["lead_time"]["items"], Value::Null);
     let csv = env.run(["report", "dora", "--since", "30d", "-o", "csv"]).expect_code(0);
     assert!(csv.stdout.contains("game,change_fail_rate,5,0.4,,0.4,\n"), "{}", csv.stdout);
+    let page = env.run(["report", "dora", "--since", "30d", "--service", "game", "-o", "html"]).expect_code(0).stdout;
+    let tile = page.lines().find(|line| line.contains("<dt>recovery time</dt>")).expect("a tile");
+    assert!(tile.contains("<b class=\"plain\">1h 5m</b> <span class=\"dim\">median; p90 "), "{tile}");
     env.run(["report", "dora", "--service", "gaem"]).expect_code(2);
     // Outside of a repository the rest stands.
     std::fs::rename(env.path().join(".git"), env.path().join("git")).unwrap();

@@ -61,6 +61,16 @@ impl Alertmanager {
         Self { server }
     }
 
+    /// Replaces the configuration of the running server.
+    #[track_caller]
+    pub(crate) fn set_config(&self, config_yaml: &str) {
+        let file = self.server.folder().join("alertmanager.yml");
+        fs::write(file, config_yaml).expect("the server's folder is writable");
+        let answer =
+            http::post_form(self.server.port(), "/-/reload", &[]).expect("alertmanager answers while it is alive");
+        assert_eq!(answer.status, 200, "alertmanager refuses it: {}", answer.text());
+    }
+
     /// `http://127.0.0.1:PORT`.
     pub(crate) fn url(&self) -> String {
         self.server.url()

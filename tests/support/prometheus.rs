@@ -156,10 +156,24 @@ impl Prometheus {
     /// Replaces the rules of the running server.
     #[track_caller]
     pub(crate) fn set_rules(&self, rules_yaml: &str) {
-        fs::write(self.server.folder().join("rules.yml"), rules_yaml).expect("the server's folder is writable");
+        self.load("rules.yml", rules_yaml);
+    }
+
+    /// Replaces the configuration of the running server, and the rules that it names as `rules/liveops.yml`.
+    #[track_caller]
+    pub(crate) fn set_config(&self, config: &str, rules_yaml: &str) {
+        let rules = self.server.folder().join("rules");
+        fs::create_dir_all(&rules).expect("the server's folder is writable");
+        fs::write(rules.join("liveops.yml"), rules_yaml).expect("the server's folder is writable");
+        self.load("prometheus.yml", config);
+    }
+
+    #[track_caller]
+    fn load(&self, file: &str, text: &str) {
+        fs::write(self.server.folder().join(file), text).expect("the server's folder is writable");
         let answer =
             http::post_form(self.server.port(), "/-/reload", &[]).expect("prometheus answers while it is alive");
-        assert_eq!(answer.status, 200, "prometheus refuses the rules: {}", answer.text());
+        assert_eq!(answer.status, 200, "prometheus refuses {file}: {}", answer.text());
     }
 
     /// The instant vector (or scalar) that `promql` has now.

@@ -229,12 +229,13 @@ fn draw(mut page: Page, report: &DoraReport, defined: bool) -> Page {
     if let [only] = report.services.as_slice() {
         page.tiles = rows(only)
             .into_iter()
-            .map(|row| Tile {
-                label: row.name,
-                value: row.value.text,
-                tone: row.value.tone,
-                note: row.rests_on,
-                note_tone: Tone::Dim,
+            .map(|row| {
+                // A tile has room for one number: the median, and what it is stands below.
+                let (value, note) = match row.value.text.split_once(" / ") {
+                    Some((median, p90)) => (median.to_owned(), format!("median; p90 {p90}; {}", row.rests_on)),
+                    None => (row.value.text, row.rests_on),
+                };
+                Tile { label: row.name, value, tone: row.value.tone, note, note_tone: Tone::Dim }
             })
             .collect();
     }

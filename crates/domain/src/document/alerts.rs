@@ -45,7 +45,9 @@ impl Signal {
         match &kpi.kind {
             _ if has(&["purchase", "revenue", "player", "login", "session", "match"]) => Self::Business,
             _ if has(&["error", "crash", "fail"]) => Self::Errors,
-            _ if has(&["cpu", "memory", "disk", "connection", "pool", "queue_depth"]) => Self::Saturation,
+            _ if has(&["cpu", "memory", "disk", "connection", "pool", "queue_depth", "cache", "hit_rate"]) => {
+                Self::Saturation
+            }
             KpiKind::Quantile { .. } => Self::Latency,
             KpiKind::Rate { .. } => Self::Traffic,
             _ if has(&["latency", "duration", "_p9", "tick"]) => Self::Latency,

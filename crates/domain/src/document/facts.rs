@@ -21,6 +21,14 @@ pub struct ServiceFacts {
     pub traffic: Option<String>,
 }
 
+/// A signal of an attack.
+#[derive(Debug, Clone, Serialize)]
+pub struct SignalFacts {
+    pub name: String,
+    pub query: String,
+    pub limit: f64,
+}
+
 /// A key figure.
 #[derive(Debug, Clone, Serialize)]
 pub struct KpiFacts {
@@ -65,10 +73,11 @@ pub struct SeverityFacts {
     pub acknowledge: String,
     pub mitigate: String,
     pub postmortem: Option<String>,
-    /// Channels that are paged for it, by the rules of `notify`.
-    pub page: Vec<String>,
+    /// Channels that are paged for it, by the rules of `notify`: one group after the other, until somebody took it.
+    pub page: Vec<Vec<String>>,
     /// Channels that are told.
     pub tell: Vec<String>,
+    pub from: String,
 }
 
 /// An objective.
@@ -80,8 +89,22 @@ pub struct SloFacts {
     pub objective: String,
     pub window: String,
     pub budget: String,
+    /// How long everything may fail until the budget is spent.
+    pub outage: String,
+    /// The page that its alerts link, where it is none of liveops' own.
+    pub runbook: Option<String>,
+    pub exclusions: Vec<ExclusionFacts>,
     pub alerts: Vec<BurnFacts>,
     pub from: String,
+}
+
+/// A time that an objective leaves out.
+#[derive(Debug, Clone, Serialize)]
+pub struct ExclusionFacts {
+    pub from: String,
+    pub to: String,
+    pub reason: String,
+    pub owner: String,
 }
 
 /// An alert on the burn of an error budget.
@@ -147,7 +170,14 @@ pub struct BackupFacts {
     pub rto: Option<String>,
     /// How old the last restore test may be.
     pub restore_test: Option<String>,
+    /// The last restore that was written down: `2026-11-02, 40m`.
+    pub restored: Option<String>,
+    /// How many are kept.
+    pub keep: Option<usize>,
+    /// How far back they reach.
+    pub reach: Option<String>,
     pub copies: Vec<String>,
+    pub is_off_site: bool,
     pub encrypted: Option<bool>,
     pub archived: bool,
 }
@@ -195,6 +225,7 @@ pub struct Facts {
     pub slo_rules_path: String,
     pub backups: Vec<BackupFacts>,
     pub freezes: Vec<FreezeFacts>,
+    pub signals: Vec<SignalFacts>,
 }
 
 impl AlertFacts {

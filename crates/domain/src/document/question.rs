@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::document::kind::Syntax;
 
 /// Name in templates, question, why it matters, where liveops looked.
-const QUESTIONS: [(&str, &str, &str, &str); 43] = [
+const QUESTIONS: [(&str, &str, &str, &str); 47] = [
     (
         "owner",
         "Who owns each service, and how is that team reached?",
@@ -124,8 +124,14 @@ const QUESTIONS: [(&str, &str, &str, &str); 43] = [
     ("workload", "Which Deployment runs each service?", "rollback and scaling need its name", "`services[].workload`"),
     (
         "window",
-        "In which hours is traffic lowest, and when is deploying forbidden?",
+        "In which hours is traffic lowest?",
         "what breaks then hits the fewest players",
+        "nowhere: `liveops query --kpi active_players --range 7d --plot` shows it where Prometheus keeps it",
+    ),
+    (
+        "freezes",
+        "When is deploying forbidden: events, holidays, the start of a season?",
+        "a freeze that is not written down is found out by breaking it",
         "`freezes`, which the gate `check deploy` enforces",
     ),
     (
@@ -159,10 +165,16 @@ const QUESTIONS: [(&str, &str, &str, &str); 43] = [
         "`backups`",
     ),
     (
+        "rto",
+        "How long may a restore take (RTO)?",
+        "the size of the restore follows from it, and what is promised in an outage",
+        "`backups[].rto`",
+    ),
+    (
         "backup_copies",
-        "Where do copies in another region lie, how are they encrypted, and who has the key?",
+        "Where do copies in another place lie, are they encrypted, and who has the key?",
         "a backup beside its source burns with it",
-        "`backups`",
+        "`backups[].copies`, `backups[].encrypted`",
     ),
     (
         "restore_test",
@@ -211,6 +223,18 @@ const QUESTIONS: [(&str, &str, &str, &str); 43] = [
         "Which risks are accepted, by whom, and until when?",
         "an accepted risk without an end stays for ever",
         "`liveops.waivers.yaml`",
+    ),
+    (
+        "slo_agreement",
+        "Who agreed to these objectives, and when are they looked at again?",
+        "an objective that nobody agreed to stops no deployment",
+        "nowhere: this is a decision of people",
+    ),
+    (
+        "exclusions",
+        "Which times do not count, such as announced maintenance?",
+        "an exclusion that is made afterwards is an excuse",
+        "`slos[].exclusions`",
     ),
     (
         "budget_policy",

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::document::facts::{AlertFacts, Facts};
+use crate::document::facts::{AlertFacts, BackupFacts, Facts};
 use crate::status::scale::TRIGGERS;
+use crate::text::shell::word;
 
 /// A Markdown table; nothing without rows.
 fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
@@ -128,17 +129,32 @@ pub fn tables(facts: &Facts) -> BTreeMap<&'static str, String> {
     all.insert("units", units(facts));
     all.insert("freezes", freezes(facts));
     all.insert("backups", backups(facts));
+    all.insert("methods", methods(facts));
+    all.insert("restores", restores(facts));
     all.insert("services", services(facts));
+    all.insert("scaled", scaled(facts));
     all.insert("severities", severities(facts));
     all.insert("slos", slos(facts));
     all.insert("burn", burn(facts));
+    all.insert("exclusions", exclusions(facts));
+    let rows = facts.signals.iter().map(|one| {
+        let from = code(&format!("security.signals.{}", one.name));
+        vec![one.name.clone(), code(&one.query), format!("> {}", one.limit), from]
+    });
+    all.insert("signals", table(&["signal", "query", "finding when", "from"], rows.collect()));
     all.insert("policies", policies(facts));
     let rows = facts.backends.iter().map(|one| vec![one.name.clone(), code(&one.url), code(&one.from)]);
     all.insert("backends", table(&["system", "address", "from"], rows.collect()));
-    let rows = facts.channels.iter().map(|one| vec![one.name.clone(), one.kind.to_owned()]);
-    all.insert("channels", table(&["channel", "kind"], rows.collect()));
-    let rows = facts.dependencies.iter().map(|(name, url)| vec![name.clone(), format!("<{url}>")]);
-    all.insert("dependencies", table(&["dependency", "status page"], rows.collect()));
+    let rows = facts
+        .channels
+        .iter()
+        .map(|one| vec![one.name.clone(), one.kind.to_owned(), code(&format!("notify.channels.{}", one.name))]);
+    all.insert("channels", table(&["channel", "kind", "from"], rows.collect()));
+    let rows = facts
+        .dependencies
+        .iter()
+        .map(|(name, url)| vec![name.clone(), format!("<{url}>"), code(&format!("dependencies.{name}"))]);
+    all.insert("dependencies", table(&["dependency", "status page", "from"], rows.collect()));
     let rows = facts
         .scenarios
         .iter()
@@ -226,7 +242,8 @@ fn backups(facts: &Facts) -> String {
             one.rpo.clone(),
             or(one.rto.as_ref(), "not set"),
             yes(one.archived),
-            or(one.restore_test.as_ref(), "never"),
+            one.keep.map_or_else(|| "not set".into(), |number| number.to_string()),
+            or(one.reach.as_ref(), "not set"),
             if one.copies.is_empty() { "not set".into() } else { one.copies.join(", ") },
             one.encrypted.map_or_else(|| "not set".into(), yes),
             code(&format!("backups.{}", one.name)),
@@ -239,12 +256,76 @@ fn backups(facts: &Facts) -> String {
         "RPO",
         "RTO",
         "point in time",
-        "restore tested every",
+        "kept",
+        "reaches back",
         "copies",
         "encrypted",
         "from",
     ];
     table(&head, rows.collect())
+}
+
+/// The ways of keeping data, what each is good for, and which of the backups use it.
+fn methods(facts: &Facts) -> String {
+    let by = |uses: fn(&BackupFacts) -> bool| {
+        let names: Vec<&str> = facts.backups.iter().filter(|one| uses(one)).map(|one| one.name.as_str()).collect();
+        if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+    };
+    let unknown = || "not in the configuration".to_owned();
+    let row = |method: &str, from: &str, not: &str, by: String| vec![method.into(), from.into(), not.into(), by];
+    let rows = vec![
+        row("replication", "the loss of a machine", "a wrong write: it is replicated, too", unknown()),
+        row("point in time", "a wrong write, to the second", "the loss of the region", by(|one| one.archived)),
+        row(
+            "incremental, and a full one from time to time",
+            "both, with less storage",
+            "a chain with one broken link",
+            unknown(),
+        ),
+        row("copies in another place", "the loss of the region", "a leaked key", by(|one| one.is_off_site)),
+        row("encryption", "a stolen copy", "a lost key", by(|one| one.encrypted == Some(true))),
+        row("event store", "wrong state: it is computed anew", "wrong events", unknown()),
+    ];
+    table(&["method", "protects from", "does not protect from", "used by"], rows)
+}
+
+/// How often a restore is tested, and when it was.
+fn restores(facts: &Facts) -> String {
+    let rows = facts.backups.iter().map(|one| {
+        vec![
+            one.name.clone(),
+            or(one.restore_test.as_ref(), "never"),
+            or(one.restored.as_ref(), "none is written down"),
+            code(&format!("liveops check backups record {} --restored ID --duration 40m --rows-ok", word(&one.name))),
+        ]
+    });
+    table(&["backup", "restore tested every", "the last one", "write it down"], rows.collect())
+}
+
+/// What runs where, and the command that scales it.
+fn scaled(facts: &Facts) -> String {
+    let rows = facts.services.iter().map(|one| {
+        let name = word(&one.name);
+        vec![
+            one.name.clone(),
+            or(one.owner.as_ref(), "not set"),
+            or(one.workload.as_ref(), &format!("{} by default", one.name)),
+            code(&format!("liveops scale {name} --replicas N")),
+            code(&format!("liveops scale {name} --min N --max N")),
+            code(&format!("services.{}", one.name)),
+        ]
+    });
+    table(&["service", "owner", "workload", "by hand", "the bounds of its autoscaler", "from"], rows.collect())
+}
+
+fn exclusions(facts: &Facts) -> String {
+    let rows = facts.slos.iter().flat_map(|slo| {
+        slo.exclusions.iter().map(|one| {
+            let from = code(&format!("{}.exclusions", slo.from));
+            vec![slo.name.clone(), one.from.clone(), one.to.clone(), one.reason.clone(), one.owner.clone(), from]
+        })
+    });
+    table(&["SLO", "from (UTC)", "to (UTC)", "why", "who says so", "from"], rows.collect())
 }
 
 fn services(facts: &Facts) -> String {
@@ -257,9 +338,10 @@ fn services(facts: &Facts) -> String {
             or(one.workload.as_ref(), &format!("{} by default", one.name)),
             one.policy.as_ref().map_or_else(|| "none".into(), |name| code(name)),
             or(one.traffic.as_ref(), "none"),
+            code(&format!("services.{}", one.name)),
         ]
     });
-    let head = ["service", "owner", "health API", "metrics", "workload", "rollout policy", "traffic"];
+    let head = ["service", "owner", "health API", "metrics", "workload", "rollout policy", "traffic", "from"];
     table(&head, rows.collect())
 }
 
@@ -271,27 +353,50 @@ fn severities(facts: &Facts) -> String {
             one.acknowledge.clone(),
             one.mitigate.clone(),
             or(one.postmortem.as_ref(), "none"),
-            if one.page.is_empty() { "nobody".into() } else { one.page.join(", ") },
+            pages(&one.page),
             if one.tell.is_empty() { "nobody".into() } else { one.tell.join(", ") },
+            code(&one.from),
         ]
     });
-    let head = ["severity", "impact", "acknowledge", "mitigate", "postmortem", "pages", "tells"];
+    let head = ["severity", "impact", "acknowledge", "mitigate", "postmortem", "pages", "tells", "from"];
     table(&head, rows.collect())
+}
+
+/// `on-call, then pager and mail`
+fn pages(groups: &[Vec<String>]) -> String {
+    if groups.is_empty() {
+        return "nobody".into();
+    }
+    groups.iter().map(|group| group.join(" and ")).collect::<Vec<_>>().join(", then ")
 }
 
 fn slos(facts: &Facts) -> String {
     let rows = facts.slos.iter().map(|one| {
+        let owner = |name: &String| facts.services.iter().find(|service| service.name == *name)?.owner.as_ref();
         vec![
             one.name.clone(),
             or(one.service.as_ref(), "all"),
+            or(one.service.as_ref().and_then(owner), "not set"),
             code(&one.indicator),
             one.objective.clone(),
             one.window.clone(),
             one.budget.clone(),
+            one.outage.clone(),
             code(&one.from),
         ]
     });
-    table(&["SLO", "service", "indicator", "objective", "window", "error budget", "from"], rows.collect())
+    let head = [
+        "SLO",
+        "service",
+        "owner",
+        "indicator",
+        "objective",
+        "window",
+        "error budget",
+        "full outage it allows",
+        "from",
+    ];
+    table(&head, rows.collect())
 }
 
 fn burn(facts: &Facts) -> String {
@@ -304,10 +409,11 @@ fn burn(facts: &Facts) -> String {
                 one.short.clone(),
                 one.factor.clone(),
                 one.spends.clone(),
+                code(slo.runbook.as_deref().unwrap_or(&format!("{}/ErrorBudgetBurn.md", facts.runbooks))),
             ]
         })
     });
-    let head = ["SLO", "severity", "long window", "short window", "burn rate", "budget spent when it fires"];
+    let head = ["SLO", "severity", "long window", "short window", "burn rate", "budget spent when it fires", "runbook"];
     table(&head, rows.collect())
 }
 

@@ -26,7 +26,8 @@ impl Problems {
     pub fn sort(&mut self) {
         for list in [&mut self.errors, &mut self.warnings] {
             list.sort_by(|a, b| (&a.source, a.line, &a.key).cmp(&(&b.source, b.line, &b.key)));
-            list.dedup();
+            // Of one place there may be several, in their order, and each environment and region finds all of them.
+            once(list);
         }
     }
 
@@ -34,6 +35,18 @@ impl Problems {
     pub fn warning(&mut self, origin: &Origin, key: &str, message: impl Into<String>) {
         self.warnings.push(at(origin, key, message));
     }
+}
+
+/// Each of them once, where it stands first.
+pub(crate) fn once<T: PartialEq + Clone>(list: &mut Vec<T>) {
+    let mut seen: Vec<T> = Vec::new();
+    list.retain(|one| {
+        let is_new = !seen.contains(one);
+        if is_new {
+            seen.push(one.clone());
+        }
+        is_new
+    });
 }
 
 fn at(origin: &Origin, key: &str, message: impl Into<String>) -> Problem {

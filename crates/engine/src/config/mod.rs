@@ -428,10 +428,8 @@ fn remember_parts(secret: &Secret, url: &str) {
 pub fn validate(layers: &Layers) -> Problems {
     let mut all = Problems { errors: layers.problems.clone(), ..Problems::default() };
     each(layers, &mut all, |_| ());
+    // What is wrong with an environment is wrong in each of its regions: each problem once.
     all.sort();
-    // What is wrong with an environment is wrong in each of its regions.
-    all.errors.dedup();
-    all.warnings.dedup();
     all
 }
 

@@ -1,7 +1,13 @@
 //! The facts of a project: everything that the configuration says, each with the key that says it.
 
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::check::backups::record;
 use crate::config;
 use crate::config::backups::{BackupItem, BackupSource};
+use crate::config::decode::once;
 use crate::config::endpoint::Endpoint;
 use crate::config::node::Node;
 use crate::config::notify::{ChannelKind, Notify};
@@ -11,12 +17,13 @@ use crate::config::schema::Settings;
 use crate::config::service::Service;
 use crate::session::Session;
 use crate::slo::load;
+use liveops_domain::check::backups::restore::Restore;
 use liveops_domain::check::deploy::freeze::Freeze;
 use liveops_domain::document::alerts::{AlertSpec, Signal, alerts};
 use liveops_domain::document::catalog::SCRAPE;
 use liveops_domain::document::facts::{
-    AlertFacts, BackendFacts, BackupFacts, BurnFacts, ChannelFacts, EmailFacts, Facts, FreezeFacts, KpiFacts,
-    PolicyFacts, ServiceFacts, SeverityFacts, SloFacts,
+    AlertFacts, BackendFacts, BackupFacts, BurnFacts, ChannelFacts, EmailFacts, ExclusionFacts, Facts, FreezeFacts,
+    KpiFacts, PolicyFacts, ServiceFacts, SeverityFacts, SignalFacts, SloFacts,
 };
 use liveops_domain::document::kind::{Kind, Options};
 use liveops_domain::error::Result;
@@ -24,11 +31,14 @@ use liveops_domain::incident::notice::About;
 use liveops_domain::incident::severity::Severity;
 use liveops_domain::metric::kpi::Kpi;
 use liveops_domain::rollout::plan::Rules;
-use liveops_domain::slo::Slo;
 use liveops_domain::slo::rules::rules;
+use liveops_domain::slo::{Method, Slo};
 use liveops_domain::text::duration::{human, to_promql};
 
 use crate::runbook::scenario::SCENARIOS;
+
+/// Where a value is from that nobody has set.
+const DEFAULT: &str = "default of liveops";
 
 /// The facts, and what they were made of.
 pub(super) struct Gathered {
@@ -53,7 +63,7 @@ pub(super) fn gather(cx: &Session, service: Option<&str>) -> Result<Gathered> {
     let kpis: Vec<Kpi> =
         settings.known_kpis().iter().filter(|kpi| kpi.service.as_deref().is_none_or(is_meant)).cloned().collect();
     let mut specs = alerts(&names, &kpis, presets);
-    let severities = severities(settings);
+    let severities = severities(settings, &config.root);
     let runbooks = format!("{}/alerts", settings.documents.runbooks.path.display());
     let owner_of = |name: Option<&String>| {
         let known = settings.services.iter().find(|one| Some(&one.name) == name);
@@ -80,6 +90,7 @@ pub(super) fn gather(cx: &Session, service: Option<&str>) -> Result<Gathered> {
         rotation.handovers.iter().map(one).collect::<Vec<_>>().join(", ")
     });
     let option = |options: Options, kind: Kind| kind.path(&options);
+    let (restores, _) = record::all(cx)?;
     let facts = Facts {
         project: settings.project.clone().unwrap_or_else(|| names.first().cloned().unwrap_or_else(|| "game".into())),
         environment: settings.environment.clone(),
@@ -100,7 +111,7 @@ pub(super) fn gather(cx: &Session, service: Option<&str>) -> Result<Gathered> {
         severities,
         slos: slos.iter().map(|slo| slo_facts(slo, config.layers.project.is_some())).collect(),
         policies: policies(settings, service),
-        backends: backends(settings),
+        backends: backends(cx)?,
         channels: channels(&settings.notify),
         on_call: rotation.map(|rotation| rotation.order.clone()).unwrap_or_default(),
         handover,
@@ -118,9 +129,14 @@ pub(super) fn gather(cx: &Session, service: Option<&str>) -> Result<Gathered> {
             .backups
             .iter()
             .filter(|one| one.service.as_deref().is_none_or(is_meant))
-            .map(backup)
+            .map(|item| backup(item, &restores))
             .collect(),
         freezes: freezes(settings, service),
+        signals: settings
+            .signals
+            .iter()
+            .map(|one| SignalFacts { name: one.name.clone(), query: one.query.clone(), limit: one.limit })
+            .collect(),
     };
     Ok(Gathered { facts, specs, kpis, presets })
 }
@@ -172,26 +188,20 @@ fn kpi_facts(kpi: &Kpi, presets: bool) -> KpiFacts {
     }
 }
 
-fn severities(settings: &Settings) -> Vec<SeverityFacts> {
+fn severities(settings: &Settings, root: &Node) -> Vec<SeverityFacts> {
+    let written = root.get("incidents").and_then(|one| one.get("severities"));
     let one = |severity: Severity| {
         let terms = settings.incidents.severities.terms(severity);
-        let (mut page, mut tell): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
+        let (mut page, mut tell): (Vec<Vec<String>>, Vec<String>) = (Vec::new(), Vec::new());
         for rule in &settings.notify.rules {
             let on = rule.on.is_empty() || rule.on.contains(&About::Opened);
             if on && (rule.severity.is_empty() || rule.severity.contains(&severity)) {
-                page.extend(rule.page.iter().flatten().cloned());
+                page.extend(rule.page.iter().cloned());
                 tell.extend(rule.tell.iter().cloned());
             }
         }
-        for list in [&mut page, &mut tell] {
-            let mut seen = Vec::new();
-            list.retain(|name| {
-                !seen.contains(name) && {
-                    seen.push(name.clone());
-                    true
-                }
-            });
-        }
+        once(&mut page);
+        once(&mut tell);
         SeverityFacts {
             name: severity.word(),
             alias: severity.alias(),
@@ -201,6 +211,10 @@ fn severities(settings: &Settings) -> Vec<SeverityFacts> {
             postmortem: terms.postmortem.map(|limit| limit.to_string()),
             page,
             tell,
+            from: match written.and_then(|all| all.get(severity.key())) {
+                Some(_) => format!("incidents.severities.{}", severity.key()),
+                None => DEFAULT.into(),
+            },
         }
     };
     Severity::ALL.into_iter().map(one).collect()
@@ -225,10 +239,41 @@ fn slo_facts(slo: &Slo, has_file: bool) -> SloFacts {
         indicator: slo.parts.iter().map(|part| part.indicator.show()).collect::<Vec<_>>().join(" + "),
         objective: slo.objective.to_string(),
         window: slo.window.to_string(),
-        budget: format!("{} of all events", share(slo.objective.budget())),
+        budget: format!("{} of {}", share(slo.objective.budget()), counted(slo.method)),
+        outage: human(Duration::from_secs(whole_seconds(nominal.mul_f64(slo.objective.budget())))),
+        runbook: slo.alerting.runbook.clone(),
+        exclusions: slo
+            .exclusions
+            .iter()
+            .map(|one| ExclusionFacts {
+                from: minute(one.from),
+                to: minute(one.to),
+                reason: one.reason.clone(),
+                owner: one.owner.clone(),
+            })
+            .collect(),
         alerts: burn.collect(),
         from: if own { format!("slos.{}", slo.name) } else { file.to_owned() },
     }
+}
+
+/// What the budget is a share of.
+fn counted(method: Method) -> String {
+    match method {
+        Method::Occurrences => "all events".into(),
+        Method::Timeslices { target, slice } => {
+            format!("the slices of {} with traffic: one below {target} is bad", human(slice))
+        }
+        Method::RatioTimeslices { slice } => format!("all events, on average of slices of {}", human(slice)),
+    }
+}
+
+fn whole_seconds(length: Duration) -> u64 {
+    length.as_secs() + u64::from(length.subsec_millis() >= 500)
+}
+
+fn minute(at: DateTime<Utc>) -> String {
+    at.format("%F %H:%M").to_string()
 }
 
 fn share(part: f64) -> String {
@@ -265,34 +310,49 @@ fn policy(name: &str, rules: &Rules) -> PolicyFacts {
             let shares: Vec<String> = rule.before.iter().map(ToString::to_string).collect();
             format!("before {}, by {}", shares.join(", "), rule.by)
         }),
-        from: if usual { "default of liveops".into() } else { format!("policies.{name}") },
+        from: if usual { DEFAULT.into() } else { format!("policies.{name}") },
     }
 }
 
-fn backends(settings: &Settings) -> Vec<BackendFacts> {
+/// The systems of the environment, and those that a region has of its own.
+fn backends(cx: &Session) -> Result<Vec<BackendFacts>> {
+    let settings = &cx.config()?.settings;
+    let place = format!("environments.{}", settings.environment);
+    let mut all = systems(settings, &place, "");
+    for region in &settings.regions {
+        let there = cx.in_region(region);
+        let own = systems(&there.config()?.settings, &format!("{place}.regions.{region}"), &format!(" of {region}"));
+        let is_own = |one: &BackendFacts| !all.iter().any(|other| other.url == one.url);
+        let own: Vec<BackendFacts> = own.into_iter().filter(is_own).collect();
+        all.extend(own);
+    }
+    Ok(all)
+}
+
+fn systems(settings: &Settings, place: &str, of: &str) -> Vec<BackendFacts> {
     let systems: [(&str, &Option<Endpoint>); 4] = [
         ("prometheus", &settings.prometheus),
         ("alertmanager", &settings.alertmanager),
         ("flags", &settings.flags.endpoint),
         ("clickhouse", &settings.clickhouse),
     ];
-    let from = |name: &str| format!("environments.{}.{name}", settings.environment);
+    let from = |name: &str| format!("{place}.{name}");
     let one = |(name, endpoint): (&str, &Option<Endpoint>)| {
         let url = endpoint.as_ref()?.url.show();
-        Some(BackendFacts { name: name.to_owned(), url, from: from(name) })
+        Some(BackendFacts { name: format!("{name}{of}"), url, from: from(name) })
     };
     let mut all: Vec<BackendFacts> = systems.into_iter().filter_map(one).collect();
     // Without an address, flags are in a file all the same.
     if let (None, Some(file)) = (&settings.flags.endpoint, settings.flags.file()) {
         let url = format!("file:{}", file.path.display());
-        all.push(BackendFacts { name: "flags".into(), url, from: "default of liveops".into() });
+        all.push(BackendFacts { name: format!("flags{of}"), url, from: DEFAULT.into() });
     }
     if let Some(kubernetes) = &settings.kubernetes {
         let part = |word: &str, value: &Option<String>| value.as_ref().map(|value| format!("{word} {value}"));
         let parts = [part("context", &kubernetes.context), part("namespace", &kubernetes.namespace)];
         let url = parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
         let url = if url.is_empty() { "current context".into() } else { url };
-        all.push(BackendFacts { name: "kubernetes".into(), url, from: from("kubernetes") });
+        all.push(BackendFacts { name: format!("kubernetes{of}"), url, from: from("kubernetes") });
     }
     all
 }
@@ -325,7 +385,7 @@ fn channels(notify: &Notify) -> Vec<ChannelFacts> {
 pub(super) fn reached(cx: &Session, severity: &SeverityFacts) -> Result<Vec<String>> {
     let schedule = cx.config()?.settings.notify.schedule.as_ref();
     let mut all: Vec<String> = Vec::new();
-    for name in severity.page.iter().chain(&severity.tell) {
+    for name in severity.page.iter().flatten().chain(&severity.tell) {
         if name == ON_CALL {
             let people = schedule.map(|schedule| schedule.people.as_slice()).unwrap_or_default();
             all.extend(people.iter().flat_map(|(_, ways)| ways.iter().cloned()));
@@ -333,13 +393,7 @@ pub(super) fn reached(cx: &Session, severity: &SeverityFacts) -> Result<Vec<Stri
             all.push(name.clone());
         }
     }
-    let mut seen: Vec<String> = Vec::new();
-    all.retain(|name| {
-        !seen.contains(name) && {
-            seen.push(name.clone());
-            true
-        }
-    });
+    once(&mut all);
     Ok(all)
 }
 
@@ -349,8 +403,18 @@ fn business_days(settings: &Settings) -> String {
     format!("{}, until {} ({})", names.join(", "), days.end.format("%H:%M"), days.zone)
 }
 
-fn backup(item: &BackupItem) -> BackupFacts {
+fn backup(item: &BackupItem, restores: &[Restore]) -> BackupFacts {
     let demand = &item.demand;
+    let last = restores.iter().filter(|restore| restore.name == demand.name).max_by_key(|restore| restore.at);
+    let restored = last.map(|restore| {
+        let verdict = match restore.rows_ok {
+            Some(true) => "right",
+            Some(false) => "WRONG",
+            None => "not compared",
+        };
+        let took = restore.took().map(|took| format!(" in {}", human(took))).unwrap_or_default();
+        format!("{}{took}: {verdict}", restore.at.format("%F"))
+    });
     let copies = demand.places.iter().map(|place| {
         let marks = [(place.off_site, "off-site"), (place.immutable, "immutable")];
         let marks: Vec<&str> = marks.into_iter().filter(|(is, _)| *is).map(|(_, word)| word).collect();
@@ -370,7 +434,11 @@ fn backup(item: &BackupItem) -> BackupFacts {
         rpo: human(demand.rpo),
         rto: demand.rto.map(human),
         restore_test: demand.restore_every.map(human),
+        restored,
+        keep: demand.keep,
+        reach: demand.reach.map(human),
         copies: copies.collect(),
+        is_off_site: demand.places.iter().any(|place| place.off_site),
         encrypted: demand.encrypted,
         archived: demand.archived,
     }
@@ -380,10 +448,9 @@ fn freezes(settings: &Settings, service: Option<&str>) -> Vec<FreezeFacts> {
     let is_meant = |one: &&Freeze| {
         one.services.is_empty() || service.is_none_or(|wanted| one.services.iter().any(|name| name == wanted))
     };
-    let time = |at: chrono::DateTime<chrono::Utc>| at.format("%F %H:%M").to_string();
     let one = |one: &Freeze| FreezeFacts {
-        from: time(one.from),
-        to: time(one.to),
+        from: minute(one.from),
+        to: minute(one.to),
         reason: one.reason.clone(),
         services: one.services.clone(),
     };

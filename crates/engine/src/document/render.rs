@@ -9,7 +9,7 @@ use crate::template::Template;
 use liveops_domain::document::alerts::{AlertSpec, Signal, groups};
 use liveops_domain::document::block::{header_line, open_questions, seal};
 use liveops_domain::document::dashboard;
-use liveops_domain::document::facts::{BackupFacts, Facts};
+use liveops_domain::document::facts::{BackupFacts, Facts, ServiceFacts};
 use liveops_domain::document::kind::{Kind, Options, RuleForm, Syntax};
 use liveops_domain::document::question::questions;
 use liveops_domain::document::review::review;
@@ -109,8 +109,13 @@ fn written(
         .filter(|signal| facts.kpis.iter().all(|kpi| kpi.signal != *signal))
         .filter(|signal| *signal != "traffic" || facts.alerts.iter().all(|alert| alert.signal != "traffic"))
         .collect();
-    let ownerless: Vec<&String> =
-        facts.services.iter().filter(|one| one.owner.is_none()).map(|one| &one.name).collect();
+    let services = |lacks: fn(&ServiceFacts) -> bool| {
+        facts.services.iter().filter(|one| lacks(one)).map(|one| one.name.clone()).collect::<Vec<_>>()
+    };
+    let backups = |lacks: fn(&BackupFacts) -> bool| {
+        facts.backups.iter().filter(|one| lacks(one)).map(|one| one.name.clone()).collect::<Vec<_>>()
+    };
+    let ownerless = services(|one| one.owner.is_none());
     let (jobs, unknown_jobs) = monitoring::jobs(cx, facts.service.as_deref())?;
     let (weekdays, start, end, zone) = monitoring::hours(cx)?;
     let config = facts.config.clone().unwrap_or_else(|| "the configuration".into());
@@ -121,10 +126,6 @@ fn written(
     );
     let migrations = monitoring::migrations(cx)?;
     let namespace = cx.config()?.settings.kubernetes.as_ref().and_then(|one| one.namespace.clone());
-    let has_workload = !facts.services.is_empty() && facts.services.iter().all(|one| one.workload.is_some());
-    let has_policy = !facts.services.is_empty() && facts.services.iter().all(|one| one.policy.is_some());
-    let is_copied = |one: &BackupFacts| !one.copies.is_empty() && one.encrypted.is_some();
-    let has_copies = !facts.backups.is_empty() && facts.backups.iter().all(is_copied);
     let operator = options.form == RuleForm::Operator;
     let indent = if operator { "  " } else { "" };
     let values = context! {
@@ -138,8 +139,15 @@ fn written(
         ownerless,
         has => context! {
             database => named(&["db_", "database"]), cache => named(&["cache", "redis"]), disk => named(&["disk", "filesystem"]),
-            workload => has_workload, policy => has_policy, copies => has_copies,
         },
+        without => context! {
+            workload => services(|one| one.workload.is_none()),
+            policy => services(|one| one.policy.is_none()),
+            rto => backups(|one| one.rto.is_none()),
+            copies => backups(|one| one.copies.is_empty() || one.encrypted.is_none()),
+        },
+        // Somebody is called after those who are called first.
+        escalates => facts.severities.first().is_some_and(|one| one.page.len() > 1),
         review => review(facts),
         service => named_service(facts),
         runbook_folder => cx.config()?.settings.documents.runbooks.path.display().to_string(),
