@@ -126,7 +126,7 @@ const QUESTIONS: [(&str, &str, &str, &str); 47] = [
         "window",
         "In which hours is traffic lowest?",
         "what breaks then hits the fewest players",
-        "nowhere: `liveops query --kpi active_players --range 7d --plot` shows it where Prometheus keeps it",
+        "nowhere: `liveops query --kpi NAME --range 7d --plot` shows it where Prometheus keeps it",
     ),
     (
         "freezes",
