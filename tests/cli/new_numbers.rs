@@ -146,10 +146,10 @@ fn commands_go_by_the_numbers_that_documents_show() {
     env.write("b/one.tar", "x".repeat(64));
     env.run(["check", "backups", "record", "players", "--restored", "one.tar", "--duration", "38m", "--rows-ok"])
         .expect_code(0);
+    let row = Regex::new(r"\| players \| 20d \| \d{4}-\d\d-\d\d in 38m: right \|").unwrap();
     for kind in ["backup-strategy", "maintenance-plan"] {
         env.run(["new", "--check", &path(kind)]).expect_code(1);
         env.run(["new", kind]).expect_code(0);
-        let row = Regex::new(r"\| players \| 20d \| \d{4}-\d\d-\d\d in 38m: right \|").unwrap();
         assert!(row.is_match(&env.read(path(kind))), "{kind}: {}", env.read(path(kind)));
     }
     // What is not known of a backup is asked for by its name.
