@@ -264,7 +264,7 @@ fn finding(finding: &Finding, whole: bool, brief: bool, view: &View) -> Vec<Bloc
     let mut place = finding.place().map_or_else(String::new, |place| format!("  {place}"));
     let before = "x BLOCKER M00 ".len() + finding.subject.chars().count();
     if brief && before + place.chars().count() > view.width {
-        place = place.rsplit_once('/').map_or(place.clone(), |(_, name)| format!("  …/{name}"));
+        place = format!("  {}", shortened(place.trim_start(), view.width.saturating_sub(before + 2)));
     }
     let mut head = vec![
         tone::mark(tone, view),
@@ -288,6 +288,26 @@ fn finding(finding: &Finding, whole: bool, brief: bool, view: &View) -> Vec<Bloc
         false => blocks.extend(proof.map(|text| Block::Whole(line(text)))),
     }
     blocks
+}
+
+/// As many of its last folders as there is room for. A file that is called like all others (`migration.sql`) keeps its
+/// folder, cut.
+fn shortened(place: &str, room: usize) -> String {
+    let fits = |text: &str| text.chars().count() <= room;
+    let ends = place.match_indices('/').map(|(at, _)| format!("…{}", &place[at..]));
+    if let Some(end) = ends.into_iter().find(|end| fits(end)) {
+        return end;
+    }
+    let Some((folders, name)) = place.rsplit_once('/') else { return place.to_owned() };
+    let is_common = ["migration.sql", "up.sql"].iter().any(|common| name.starts_with(common));
+    let folder = folders.rsplit('/').next().filter(|_| is_common);
+    folder.map_or_else(
+        || format!("…/{name}"),
+        |folder| {
+            let room = room.saturating_sub(name.chars().count() + 4).max(15);
+            format!("…/{}…/{name}", folder.chars().take(room).collect::<String>())
+        },
+    )
 }
 
 /// `… and 170 more: 2 BLOCKER, 168 LOW`
@@ -420,6 +440,22 @@ mod tests {
             gaps(&all).into_iter().map(|gap| format!("{:?} {:?} {}", gap.rules, gap.subjects, gap.why)).collect();
         let want = [r#"["D01", "D02"] ["game"] nobody answers"#, r#"["D03"] ["chat"] not: nobody answers at all"#];
         assert_eq!(told, want);
+    }
+
+    #[test]
+    fn a_place_keeps_what_tells_it_apart() {
+        let prisma = "packages/prisma/migrations/20230620181114_restructure/migration.sql:9";
+        let rows = [
+            (prisma, 80, "…/prisma/migrations/20230620181114_restructure/migration.sql:9"),
+            (prisma, 50, "…/20230620181114_restructure/migration.sql:9"),
+            (prisma, 40, "…/20230620181114_restru…/migration.sql:9"),
+            ("a/b/1513895878_update_timestamp.up.sql:2", 38, "…/1513895878_update_timestamp.up.sql:2"),
+            ("a/b/1513895878_update_timestamp.up.sql:2", 9, "…/1513895878_update_timestamp.up.sql:2"),
+            ("1.sql:2", 3, "1.sql:2"),
+        ];
+        for (place, room, expected) in rows {
+            assert_eq!(shortened(place, room), expected, "{room}");
+        }
     }
 
     #[test]

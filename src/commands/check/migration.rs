@@ -146,7 +146,7 @@ pub(super) async fn run(args: MigrationArgs, cx: &Context) -> Result<Exit> {
             );
         }
     }
-    let mut blocks = summary(&report);
+    let mut blocks = summary(&report, args.all);
     let mut written = None;
     if let Some(out) = args.out.as_ref() {
         let fixed = fix(&sources, &options, &report);
@@ -204,16 +204,25 @@ fn is_known(dialect: Dialect, version: Version) -> Result<()> {
     Err(Error::usage(format!("{} {shown} is not known", dialect.label()), hint))
 }
 
-/// What was read: the history's folder, tool and dialect, a line each.
-fn summary(report: &Report) -> Vec<Block> {
+/// What was read: the history's folder, tool and dialect, a line each; of many, without --all, one line.
+fn summary(report: &Report, all: bool) -> Vec<Block> {
     let mut blocks = vec![];
-    for (root, layout, dialect, migrations) in &report.histories {
-        let root = if root.is_empty() { "." } else { root };
-        let text = format!("{} in {root}: {}, {}", count(*migrations, "migration"), layout.label(), dialect.label());
-        blocks.push(Block::Whole(vec![span(text, Tone::Dim)]));
+    if report.histories.len() > WORST && !all {
+        let migrations = report.histories.iter().map(|(_, _, _, migrations)| migrations).sum();
+        let folders = count(report.histories.len(), "folder");
+        blocks.push(Block::Whole(vec![span(format!("{} in {folders}", count(migrations, "migration")), Tone::Dim)]));
+    } else {
+        for (root, layout, dialect, migrations) in &report.histories {
+            let root = if root.is_empty() { "." } else { root };
+            let text =
+                format!("{} in {root}: {}, {}", count(*migrations, "migration"), layout.label(), dialect.label());
+            blocks.push(Block::Whole(vec![span(text, Tone::Dim)]));
+        }
     }
-    for (database, files) in &report.skipped {
-        blocks.push(Block::Whole(vec![plain(format!("{} {database} not read", count(*files, "file")))]));
+    let skipped: Vec<String> =
+        report.skipped.iter().map(|(database, files)| format!("{} {database}", count(*files, "file"))).collect();
+    if !skipped.is_empty() {
+        blocks.push(Block::Whole(vec![plain(format!("{} not read", skipped.join(", ")))]));
     }
     blocks
 }

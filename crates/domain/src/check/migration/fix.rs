@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Dialect;
+use super::age::version;
 use super::fold::{Judged, Report};
 use super::layout::{History, Layout, Migration, Source, Transaction, histories, is_before};
 use super::safe::{Run, Step};
@@ -198,14 +199,6 @@ fn beside(layout: Layout, migration: &Migration<'_>, path: &str, first: bool, so
     let old = sources.iter().find(|source| source.path == old)?;
     let text = if first { old.text.clone() } else { format!("-- {} takes it back.\n", old.path) };
     Some(Written { path: down(path)?, text })
-}
-
-/// What stands before the first underscore of a migration's name.
-fn version(path: &str) -> &str {
-    let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
-    let own =
-        if matches!(file, "up.sql" | "migration.sql") { folder.rsplit('/').next().unwrap_or(folder) } else { file };
-    own.split('_').next().unwrap_or(own)
 }
 
 /// The path of the part with this number: a version that is so much higher.

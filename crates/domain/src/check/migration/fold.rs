@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::age::Ages;
 use super::body;
 use super::catalog::Catalog;
 use super::layout::{History, Layout, Migration, Source, Transaction, histories};
@@ -42,6 +43,8 @@ pub struct Judged {
     pub work: Work,
     /// These tables, of those that it locks or works on.
     pub existing: Vec<Name>,
+    /// What it works on was created by an earlier migration of the same day.
+    pub same_day: bool,
     /// Statements with the same number share a transaction.
     pub transaction: usize,
     /// `lock_timeout` is set.
@@ -130,6 +133,7 @@ pub fn check(sources: &[Source], options: &Options) -> Report {
 
 struct Fold {
     catalog: Catalog,
+    ages: Ages,
     dialect: Dialect,
     layout: Layout,
     version: Version,
@@ -150,6 +154,7 @@ impl Fold {
         });
         Self {
             catalog: Catalog::default(),
+            ages: Ages::new(&history.migrations),
             dialect: history.dialect,
             layout: history.layout,
             version,
@@ -225,6 +230,17 @@ impl Fold {
         let mut existing: Vec<Name> = touched.filter(|name| counts(name)).cloned().collect();
         existing.sort();
         existing.dedup();
+        let young = |name: &Name| !counts(name) || self.ages.same_day(catalog, name);
+        // A key is proven by the rows that point, however many they point to.
+        let rows: Vec<&Name> = if verdict.proves.is_empty() || !verdict.rewrites.is_empty() {
+            verdict.rewrites.iter().chain(&verdict.scans).chain(verdict.builds.keys()).collect()
+        } else {
+            verdict.proves.iter().chain(verdict.builds.keys()).collect()
+        };
+        let refused_for_rows = verdict.refused.as_ref().is_some_and(|refused| refused.with_rows);
+        let same_day = (!rows.is_empty() || refused_for_rows)
+            && rows.into_iter().all(young)
+            && (!refused_for_rows || existing.iter().all(young));
         Judged {
             file: source.path.clone(),
             line: piece.line,
@@ -239,6 +255,7 @@ impl Fold {
             existing,
             parsed,
             verdict,
+            same_day,
             transaction: self.transaction,
             limited: self.limited,
         }
@@ -248,7 +265,12 @@ impl Fold {
         let inner = self.inner(statement);
         if let Some(inner) = inner {
             let mut all = Verdict::default();
-            let mut fold = Self { catalog: self.catalog.clone(), added_values: self.added_values.clone(), ..*self };
+            let mut fold = Self {
+                catalog: self.catalog.clone(),
+                ages: Ages::default(),
+                added_values: self.added_values.clone(),
+                ..*self
+            };
             for one in &inner {
                 all.add(fold.judge_one(one));
                 fold.apply(one);

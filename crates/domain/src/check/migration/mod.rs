@@ -7,6 +7,7 @@ pub mod layout;
 pub mod rules;
 
 mod advice;
+mod age;
 mod alter;
 mod apply;
 mod body;

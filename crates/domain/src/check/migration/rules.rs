@@ -120,8 +120,11 @@ fn statement(judged: &Judged, findings: &mut Findings) {
         findings.unknown("M10", format!("{}:{}", judged.file, judged.line), why);
     }
     if let Some(refused) = &v.refused {
-        let (level, when) =
-            if refused.with_rows { (Level::High, " where the table has rows") } else { (Level::Blocker, "") };
+        let (level, when) = match refused.with_rows {
+            true if judged.same_day => (Level::Medium, " where the table, which was created on the same day, has rows"),
+            true => (Level::High, " where the table has rows"),
+            false => (Level::Blocker, ""),
+        };
         let why = format!("{}: the server refuses it{when} ({})", refused.why, refused.code);
         findings.add(at(judged, "M05", level, &subject(), why).fix(advice(judged)));
     }
@@ -197,7 +200,13 @@ fn hurts(judged: &Judged, findings: &mut Findings) {
     };
     let copy = v.method.is_some_and(|(algorithm, _)| algorithm == Algorithm::Copy);
     let level = if v.method.is_some() && !copy { Level::High } else { level };
-    let why = format!("it {does} {how}: {}{waiting} wait", judged.blocks.label());
+    let mut why = format!("it {does} {how}: {}{waiting} wait", judged.blocks.label());
+    let level = if judged.same_day {
+        why.push_str("; the table was created on the same day, so few rows are expected");
+        Level::Medium
+    } else {
+        level
+    };
     findings.add(at(judged, id, level, subject, why).fix(advice(judged)));
 }
 
@@ -276,4 +285,50 @@ fn timeline(transaction: &[Judged], findings: &mut Findings) {
     let worst = transaction[n + 1..].iter().find(works).map(|judged| short(&judged.text)).unwrap_or_default();
     let finding = at(&transaction[n], "M08", Level::Medium, name, why).evidence(format!("meanwhile: {worst}"));
     findings.add(finding.fix("put what works on rows into a migration of its own"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fold::{Options, check};
+    use super::super::layout::Source;
+    use super::*;
+
+    fn levels(files: &[(&str, &str)]) -> Vec<(&'static str, Level)> {
+        let source = |(path, text): &(&str, &str)| Source { path: (*path).into(), text: (*text).into(), judged: true };
+        let sources: Vec<Source> = files.iter().map(source).collect();
+        let mut found: Vec<(&'static str, Level)> =
+            check(&sources, &Options::default()).findings.findings.iter().map(|one| (one.id, one.level)).collect();
+        found.retain(|(id, _)| *id < "M06");
+        found
+    }
+
+    #[test]
+    fn what_was_created_on_the_same_day_weighs_less() {
+        let first = ("m/20240101000000_a.sql", "CREATE TABLE old (id int PRIMARY KEY, b int);");
+        let table = ("m/20240301100000_b.sql", "CREATE TABLE young (id int, b int);");
+        let works = "CREATE INDEX i ON young (b); ALTER TABLE young ADD FOREIGN KEY (b) REFERENCES old (id);
+            ALTER TABLE young ALTER id TYPE bigint; ALTER TABLE young ADD c int NOT NULL;";
+        let same = levels(&[first, table, ("m/20240301110000_c.sql", works)]);
+        let expected = [("M03", Level::Medium), ("M04", Level::Medium), ("M01", Level::Medium), ("M05", Level::Medium)];
+        assert_eq!(same[..4], expected);
+        let later = levels(&[first, table, ("m/20240303110000_c.sql", works)]);
+        assert_eq!(later[..3], [("M03", Level::High), ("M04", Level::High), ("M01", Level::Blocker)]);
+        assert_eq!(later[3], ("M05", Level::High));
+        // One of the two is in use: its rows are looked up, and its index is built.
+        let mixed = "ALTER TABLE old ADD FOREIGN KEY (b) REFERENCES young (id); CREATE INDEX j ON old (b);";
+        let found = levels(&[first, table, ("m/20240301110000_c.sql", mixed)]);
+        assert_eq!(found, [("M04", Level::High), ("M03", Level::High)]);
+    }
+
+    #[test]
+    fn a_first_migration_and_versions_that_are_no_times_make_nothing_young() {
+        let works = "CREATE INDEX i ON a (id);";
+        let base = "CREATE TABLE a (id int);";
+        let high = [("M03", Level::High)];
+        let none = ("m/20250101000000_z.sql", "SELECT 1;");
+        assert_eq!(levels(&[("m/20240101000000_a.sql", base), ("m/20240101000001_b.sql", works), none]), high);
+        let zero = ("m/20240101000000_0.sql", "SELECT 1;");
+        assert_eq!(levels(&[zero, ("m/20240101000001_a.sql", base), ("m/20240101000002_b.sql", works)]), high);
+        assert_eq!(levels(&[("1.sql", "SELECT 1;"), ("2.sql", base), ("3.sql", works)]), high);
+    }
 }
