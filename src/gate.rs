@@ -35,7 +35,7 @@ pub(crate) struct GateArgs {
 
     /// What is unknown fails, too (exit code 3)
     #[arg(long)]
-    strict: bool,
+    pub(crate) strict: bool,
 
     /// Findings of this file are known, and do not fail
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]

@@ -75,6 +75,43 @@ fn a_first_run_shows_the_three_worst_why_and_the_safe_way() {
 }
 
 #[test]
+fn a_first_look_at_a_big_repository_is_one_screen() {
+    let env = TestEnv::new();
+    env.write("apps/a/prisma/migrations/20230101000000_init/migration.sql", "CREATE TABLE \"Orders\" (id int, n int);");
+    for n in 1..8 {
+        let name = format!("2024010{n}000000_number_{n}_of_a_long_history");
+        let sql = "ALTER TABLE \"Orders\" ALTER COLUMN n TYPE bigint;\nALTER TABLE \"Orders\" ALTER COLUMN n TYPE int;";
+        env.write(format!("apps/a/prisma/migrations/{name}/migration.sql"), sql);
+        env.write(format!("apps/b{n}/migrations/1_a.up.sql"), "CREATE TABLE a (id int);");
+        env.write(format!("apps/b{n}/migrations/sqlite/1_a.up.sql"), "CREATE TABLE a (id int);");
+        env.write(format!("apps/b{n}/migrations/clickhouse/1_a.up.sql"), "CREATE TABLE a (id int);");
+    }
+    let run = check(&env, &[]);
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    assert!(run.code == 1 && lines.len() <= 23, "{}", run.stdout);
+    assert!(run.stdout.contains("migrations in 8 folders"), "{}", run.stdout);
+    assert!(run.stdout.contains("7 files of ClickHouse, 7 files of SQLite not read"), "{}", run.stdout);
+    // Each file is called the same: its folder tells which.
+    let places = lines.iter().filter(|line| line.contains("2024010") && line.contains("/migration.sql:")).count();
+    assert_eq!(places, 3, "{}", run.stdout);
+    assert!(check(&env, &["--all"]).stdout.contains("1 migration in apps/b3/migrations: "), "{}", run.stdout);
+}
+
+#[test]
+fn what_has_no_safe_way_says_why() {
+    let env = TestEnv::new();
+    env.write("m/1.sql", "CREATE TABLE a (id int, g int GENERATED ALWAYS AS (id + 1) STORED);");
+    env.write("m/2.sql", "ALTER TABLE a ALTER COLUMN id TYPE bigint;\nCLUSTER a USING i;\nCREATE INDEX i ON a (id);");
+    let run = check(&env, &["m", "--fix", "--out", "safe", "-o", "json"]);
+    let json = run.json();
+    let proof = |n: usize| json["data"]["findings"][n]["evidence"].to_string();
+    assert!(proof(0).contains("--fix does not write it: a generated column of the table may read it"), "{json:#}");
+    assert!(proof(1).contains("--fix does not write it"), "{json:#}");
+    let run = check(&env, &["m", "--fix", "--out", "again"]);
+    assert!(run.stdout.contains("not written: another way for 2 statements"), "{}", run.stdout);
+}
+
+#[test]
 fn what_is_not_understood_is_unknown_and_never_safe() {
     let env = TestEnv::new();
     env.write("m/1.sql", "DO $$ BEGIN EXECUTE 'ALTER TABLE ' || 'a' || ' ADD x int'; END $$;\nALTER TABLE legacy ALTER COLUMN x TYPE bigint;\nFROBNICATE a;\n");
@@ -89,6 +126,18 @@ fn what_is_not_understood_is_unknown_and_never_safe() {
     env.write("m/1.sql", "ALTER TABLE legacy ALTER COLUMN x TYPE bigint;");
     let known = check(&env, &["m", "--schema", "dump.sql", "-o", "json"]);
     assert_eq!((known.code, statements(&known)[0]["work"].as_str()), (1, Some("rewrite")));
+}
+
+#[test]
+fn what_never_ends_is_not_understood() {
+    for end in ["DEFAULT 'x;\n", "DEFAULT $$x;\n", "DEFAULT \"x;\n", "; /* x\n"] {
+        let env = TestEnv::new();
+        env.write("m/1.sql", "CREATE TABLE a (id int);");
+        env.write("m/2.sql", format!("ALTER TABLE a ADD COLUMN b text {end}DROP TABLE a;"));
+        let run = check(&env, &["m", "--strict"]);
+        assert!(run.code == 3 && run.stdout.contains("never ends"), "{end}: {}", run.stdout);
+        assert!(run.stdout.contains("m/2.sql:1"), "{end}: {}", run.stdout);
+    }
 }
 
 #[test]

@@ -188,7 +188,11 @@ fn fixes(out: &Path, fixed: &Fixed) -> Vec<Block> {
         ),
     };
     let refused = fixed.refused.iter().map(|why| format!("not written: {why}"));
-    [text].into_iter().chain(refused).map(|text| Block::Whole(vec![plain(text)])).collect()
+    let by_hand = (fixed.by_hand > 0).then(|| {
+        let statements = count(fixed.by_hand, "statement");
+        format!("not written: another way for {statements}; --all says why beside each finding")
+    });
+    [text].into_iter().chain(refused).chain(by_hand).map(|text| Block::Whole(vec![plain(text)])).collect()
 }
 
 fn is_known(dialect: Dialect, version: Version) -> Result<()> {
@@ -229,6 +233,9 @@ fn summary(report: &Report, all: bool) -> Vec<Block> {
 
 fn next(args: &MigrationArgs, report: &Report, found: &Findings) -> Option<Recommendation> {
     let call = call(ABOUT.name, "", &args.paths);
+    if found.findings.is_empty() && !found.unknown.is_empty() && !args.gate.strict {
+        return Some(Recommendation::new("fail for what is not understood", format!("{call} --strict")));
+    }
     if !args.all && found.findings.len() > WORST {
         return Some(Recommendation::new("see all of it", format!("{call} --all")));
     }

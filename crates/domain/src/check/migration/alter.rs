@@ -35,6 +35,7 @@ impl Relation {
             Action::DropConstraint { name, .. } | Action::DropForeign { name } | Action::DropCheck { name } => {
                 self.constraints.retain(|constraint| constraint.name.as_ref() != Some(name));
             }
+            Action::Options("statistics") | Action::Metadata("storage") => self.tuned = true,
             Action::DropPrimary => self.constraints.retain(|constraint| constraint.rule != Rule::Primary),
             Action::Validate { name } => {
                 let mut checked = vec![];

@@ -43,6 +43,8 @@ impl Catalog {
                     self.rename_constraint_anywhere(name, to);
                 }
             }
+            Statement::Comment { table: Some(table), column: true } => self.tune(table),
+            Statement::Grant { tables, columns: true } => tables.iter().for_each(|table| self.tune(table)),
             Statement::CreateView { name, materialized, reads, words, .. } => {
                 let mut view =
                     Relation::new(if *materialized { Kind::Materialized } else { Kind::View }, self.migration);
@@ -217,6 +219,7 @@ impl Catalog {
                 unique,
                 fulltext: false,
                 partial: false,
+                text: String::new(),
             };
             self.indexes.insert(name.clone(), index);
         }
@@ -241,6 +244,12 @@ impl Catalog {
         }
     }
 
+    fn tune(&mut self, table: &str) {
+        if let Some(relation) = self.relations.get_mut(table) {
+            relation.tuned = true;
+        }
+    }
+
     fn create_index(&mut self, new: &CreateIndex) {
         let short = new.table.rsplit('.').next().unwrap_or(&new.table);
         let mut name = new.name.clone().unwrap_or_else(|| format!("{short}_{}_idx", new.columns.join("_")));
@@ -261,6 +270,7 @@ impl Catalog {
                 unique,
                 fulltext: new.kind == Some("fulltext"),
                 partial: new.partial,
+                text: new.text.clone(),
             },
         );
     }
@@ -273,6 +283,7 @@ impl Catalog {
             unique: kind == IndexKind::Unique,
             fulltext: matches!(kind, IndexKind::Fulltext | IndexKind::Spatial),
             partial: false,
+            text: String::new(),
         };
         self.indexes.insert(mysql_index(table, &name), index);
     }
@@ -437,11 +448,13 @@ impl Catalog {
         };
         for index in self.indexes.values_mut().filter(|index| index.table == table) {
             index.columns.iter_mut().for_each(renamed);
+            index.text.clear();
         }
         for (name, relation) in &mut self.relations {
             for constraint in &mut relation.constraints {
                 if name == table {
                     constraint.columns.iter_mut().for_each(renamed);
+                    constraint.text.clear();
                     if let Rule::Check(text) = &mut constraint.rule {
                         let words: Vec<&str> =
                             text.split(' ').map(|word| if word == from { to } else { word }).collect();
@@ -452,6 +465,7 @@ impl Catalog {
                     && reference.table == table
                 {
                     reference.columns.iter_mut().for_each(renamed);
+                    constraint.text.clear();
                 }
             }
             if relation.reads.iter().any(|read| read == table) && relation.words.iter().any(|word| word == from) {

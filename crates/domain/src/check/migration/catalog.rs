@@ -24,6 +24,8 @@ pub struct Relation {
     /// MySQL: columns that were added or dropped INSTANT.
     pub row_versions: u32,
     pub charset: Option<String>,
+    /// A column has a comment, options or privileges of its own.
+    pub tuned: bool,
 }
 
 impl Relation {
@@ -42,6 +44,7 @@ impl Relation {
             complete: true,
             row_versions: 0,
             charset: None,
+            tuned: false,
         }
     }
 
@@ -87,6 +90,8 @@ pub struct Index {
     pub unique: bool,
     pub fulltext: bool,
     pub partial: bool,
+    /// What follows the table's name, as it was written; empty where it was not, or names a column by an old name.
+    pub text: String,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -168,6 +173,17 @@ impl Catalog {
             .filter(|(name, relation)| *name != table && points(relation))
             .map(|(name, _)| name.clone())
             .collect()
+    }
+
+    /// Has each partition proven the same key?
+    pub fn is_proven(&self, table: &str, key: &Constraint) -> bool {
+        let words = |text: &str| {
+            let text = text.to_lowercase();
+            text.trim_end().trim_end_matches("not valid").split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let same = |one: &Constraint| one.valid && one.columns == key.columns && words(&one.text) == words(&key.text);
+        let leaves = self.leaves(table);
+        leaves.iter().all(|leaf| leaf != table && self.get(leaf).is_some_and(|leaf| leaf.constraints.iter().any(same)))
     }
 
     /// Views, directly and over other views, that read this column of this table.

@@ -22,6 +22,8 @@ pub struct Fixed {
     pub files: Vec<Written>,
     /// Statements that another way was written for.
     pub statements: usize,
+    /// Statements that are left as they are; their findings say why.
+    pub by_hand: usize,
     pub refused: Vec<String>,
 }
 
@@ -37,7 +39,8 @@ pub fn fix(sources: &[Source], options: &super::fold::Options, report: &Report) 
     for judged in &report.statements {
         of_file.entry(&judged.file).or_default().push(judged);
     }
-    let mut fixed = Fixed::default();
+    let by_hand = report.statements.iter().filter(|judged| judged.by_hand.is_some()).count();
+    let mut fixed = Fixed { by_hand, ..Fixed::default() };
     for history in &histories {
         for (n, migration) in history.migrations.iter().enumerate() {
             let Some(statements) = of_file.get(migration.source.path.as_str()) else { continue };

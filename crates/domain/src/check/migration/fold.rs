@@ -53,6 +53,8 @@ pub struct Judged {
     pub raw: String,
     /// Another way to the same schema, on which nobody waits.
     pub safe: Option<Vec<Step>>,
+    /// Why there is none that can be written.
+    pub by_hand: Option<&'static str>,
 }
 
 /// As `data.statements[]` has it.
@@ -208,8 +210,10 @@ impl Fold {
                 let mut judged = self.judged(source, piece, parsed.clone(), verdict);
                 if judged.hurts() || (self.dialect.is_mysql() && judged.verdict.unknown.is_none()) {
                     let judge = |statement: &Statement| self.judge_one(statement);
-                    judged.safe =
-                        safe::steps(&self.catalog, piece, &text, &parsed, self.dialect, self.version[0], &judge);
+                    match safe::steps(&self.catalog, piece, &text, &parsed, self.dialect, self.version[0], &judge) {
+                        Ok(steps) => judged.safe = Some(steps),
+                        Err(why) => judged.by_hand = judged.hurts().then_some(why),
+                    }
                 }
                 report.statements.push(judged);
             }
@@ -248,6 +252,7 @@ impl Fold {
             text: one_line(piece),
             raw: piece.text.to_owned(),
             safe: None,
+            by_hand: None,
             dialect: self.dialect,
             layout: self.layout,
             blocks: verdict.blocks(counts),

@@ -60,6 +60,11 @@ impl Token<'_> {
     }
 }
 
+/// Does something in it open, a text or a comment, and never close? The last token has it.
+pub fn is_open(tokens: &[Token<'_>]) -> bool {
+    tokens.last().is_some_and(|last| last.kind == Kind::Symbol && last.text.len() > 2)
+}
+
 pub fn tokens(text: &str, dialect: Dialect) -> Vec<Token<'_>> {
     let mut lexer = Lexer { text, bytes: text.as_bytes(), at: 0, dialect, out: Vec::with_capacity(text.len() / 5) };
     while lexer.at < lexer.bytes.len() {
@@ -108,12 +113,12 @@ impl<'a> Lexer<'a> {
             }
             b'*' if mysql && self.peek(1) == b'/' => self.at += 2,
             b'/' if self.peek(1) == b'*' => self.block_comment(),
-            b'\'' => self.push(Kind::Text, self.quoted(self.at + 1, b'\'', mysql)),
-            b'"' if mysql => self.push(Kind::Text, self.quoted(self.at + 1, b'"', true)),
-            quote @ (b'"' | b'`') => self.push(Kind::Quoted, self.quoted(self.at + 1, quote, false)),
+            b'\'' => self.closed(Kind::Text, self.quoted(self.at + 1, b'\'', mysql)),
+            b'"' if mysql => self.closed(Kind::Text, self.quoted(self.at + 1, b'"', true)),
+            quote @ (b'"' | b'`') => self.closed(Kind::Quoted, self.quoted(self.at + 1, quote, false)),
             b'$' if !mysql && self.dollar().is_some() => {
-                let end = self.dollar().unwrap_or(self.at + 1);
-                self.push(Kind::Text, end);
+                let end = self.dollar().unwrap_or_default();
+                self.closed(Kind::Text, end);
             }
             b'[' | b']' | b'(' | b')' | b',' | b';' => self.push(Kind::Symbol, self.at + 1),
             b':' if self.peek(1) == b':' => self.push(Kind::Symbol, self.at + 2),
@@ -133,7 +138,7 @@ impl<'a> Lexer<'a> {
         // E'\n', B'01', X'ff', N'x', U&'x', U&"x"
         let escapes = matches!(self.peek(0), b'e' | b'E');
         if self.peek(1) == b'\'' && matches!(self.peek(0), b'e' | b'E' | b'b' | b'B' | b'x' | b'X' | b'n' | b'N') {
-            return self.push(Kind::Text, self.quoted(self.at + 2, b'\'', escapes || self.dialect.is_mysql()));
+            return self.closed(Kind::Text, self.quoted(self.at + 2, b'\'', escapes || self.dialect.is_mysql()));
         }
         let mut end = self.at + 1;
         while self.bytes.get(end).is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'$') || *b >= 0x80) {
@@ -148,6 +153,7 @@ impl<'a> Lexer<'a> {
     }
 
     fn block_comment(&mut self) {
+        let from = self.at;
         let mut depth = 0_usize;
         while self.at < self.bytes.len() {
             match (self.peek(0), self.peek(1)) {
@@ -165,10 +171,20 @@ impl<'a> Lexer<'a> {
                 _ => self.at += 1,
             }
         }
+        self.at = from;
+        self.closed(Kind::Text, None);
+    }
+
+    /// What is never closed is one symbol to the end of the text: no statement has such a one.
+    fn closed(&mut self, kind: Kind, end: Option<usize>) {
+        match end {
+            Some(end) => self.push(kind, end),
+            None => self.push(Kind::Symbol, self.text.len()),
+        }
     }
 
     /// Where the quotation ends that is open at `from`.
-    fn quoted(&self, from: usize, quote: u8, escapes: bool) -> usize {
+    fn quoted(&self, from: usize, quote: u8, escapes: bool) -> Option<usize> {
         let mut at = from;
         while let Some(byte) = self.bytes.get(at) {
             if *byte == b'\\' && escapes {
@@ -177,17 +193,17 @@ impl<'a> Lexer<'a> {
                 if self.bytes.get(at + 1) == Some(&quote) {
                     at += 2;
                 } else {
-                    return at + 1;
+                    return Some(at + 1);
                 }
             } else {
                 at += 1;
             }
         }
-        self.bytes.len()
+        None
     }
 
-    /// Where `$tag$ … $tag$` ends, if one begins here.
-    fn dollar(&self) -> Option<usize> {
+    /// Where `$tag$ … $tag$` ends, if one begins here and if it ends.
+    fn dollar(&self) -> Option<Option<usize>> {
         let rest = &self.text[self.at..];
         let close = rest[1..].find('$')? + 2;
         let tag = &rest[..close];
@@ -196,7 +212,7 @@ impl<'a> Lexer<'a> {
         {
             return None;
         }
-        Some(rest[close..].find(tag).map_or(self.text.len(), |n| self.at + close + n + close))
+        Some(rest[close..].find(tag).map(|n| self.at + close + n + close))
     }
 }
 

@@ -207,7 +207,11 @@ fn hurts(judged: &Judged, findings: &mut Findings) {
     } else {
         level
     };
-    findings.add(at(judged, id, level, subject, why).fix(advice(judged)));
+    let mut finding = at(judged, id, level, subject, why).fix(advice(judged));
+    if let Some(why) = judged.by_hand {
+        finding = finding.evidence(format!("--fix does not write it: {why}"));
+    }
+    findings.add(finding);
 }
 
 /// Three names at most, and how many more.

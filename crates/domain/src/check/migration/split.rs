@@ -18,7 +18,8 @@ pub fn server_text(text: &str, dialect: Dialect) -> (String, Vec<String>) {
     let mut out = String::with_capacity(text.len());
     let mut elsewhere = vec![];
     let mut delimiter: Option<String> = None;
-    let mut copying = false;
+    // COPY, up to its semicolon; then its rows.
+    let (mut copy, mut copying) = (String::new(), false);
     for line in text.split_inclusive('\n') {
         let word = line.trim_start();
         let is_delimiter = dialect.is_mysql() && word.get(..10).is_some_and(|w| w.eq_ignore_ascii_case("delimiter "));
@@ -39,8 +40,15 @@ pub fn server_text(text: &str, dialect: Dialect) -> (String, Vec<String>) {
             let end = format!(";{}", " ".repeat(delimiter.len() - 1));
             out.push_str(&line.replace(delimiter, &end));
         } else {
-            let lower = line.trim_end().to_ascii_lowercase();
-            copying = !dialect.is_mysql() && lower.ends_with("from stdin;") && lower.trim_start().starts_with("copy ");
+            let begins = !copy.is_empty() || word.get(..5).is_some_and(|w| w.eq_ignore_ascii_case("copy "));
+            if begins && !dialect.is_mysql() {
+                copy.push_str(&line.to_ascii_lowercase());
+            }
+            if copy.contains(';') {
+                let words: Vec<&str> = copy.split([';', ' ', '\t', '\r', '\n']).filter(|w| !w.is_empty()).collect();
+                copying = copy.trim_end().ends_with(';') && words.windows(2).any(|pair| pair == ["from", "stdin"]);
+                copy.clear();
+            }
             out.push_str(line);
         }
     }
@@ -125,6 +133,10 @@ mod tests {
             server_text("\\set x 1\n\\i other.sql\nCOPY t FROM stdin;\n1;\n\\.\nSELECT 1;\n", Dialect::Postgres);
         assert_eq!(split(&text, Dialect::Postgres).iter().map(|p| p.line).collect::<Vec<_>>(), [3, 6]);
         assert_eq!(elsewhere.len(), 1);
+        let text =
+            "COPY t (a)\n  FROM STDIN WITH (FORMAT csv);\n1'\n\\.\ncopy t from stdin csv;\r\n1;'\r\n\\.\r\nSELECT 1;";
+        let (text, _) = server_text(text, Dialect::Postgres);
+        assert_eq!(split(&text, Dialect::Postgres).iter().map(|p| p.line).collect::<Vec<_>>(), [1, 5, 8]);
     }
 
     #[test]

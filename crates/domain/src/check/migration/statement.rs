@@ -264,6 +264,8 @@ pub struct CreateIndex {
     pub only: bool,
     pub columns: Vec<Name>,
     pub partial: bool,
+    /// What follows the table's name, as written.
+    pub text: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -416,9 +418,13 @@ pub enum Statement {
     },
     Comment {
         table: Option<Name>,
+        /// On one of its columns.
+        column: bool,
     },
     Grant {
         tables: Vec<Name>,
+        /// On single columns.
+        columns: bool,
     },
     CreateStatistics {
         name: Name,

@@ -173,12 +173,14 @@ fn index(c: &mut Cursor<'_, '_>) -> Option<Statement> {
     c.expect("on")?;
     index.only = c.take("only");
     index.table = c.name()?;
+    let from = c.place();
     if c.take("using") {
         c.word()?;
     }
     index.columns = c.columns()?;
     index.partial = c.rest().iter().any(|t| t.is("where"));
     c.skip_all();
+    index.text = c.written(from);
     Some(Statement::CreateIndex(index))
 }
 

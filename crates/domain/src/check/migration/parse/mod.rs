@@ -10,10 +10,16 @@ pub use table::written;
 
 use super::Dialect;
 use super::cursor::{Cursor, words};
-use super::lexer::Token;
+use super::lexer::{Token, is_open};
 use super::statement::{Kind, Statement};
 
 pub fn parse(tokens: &[Token<'_>], source: &str, dialect: Dialect) -> Statement {
+    if is_open(tokens) {
+        return Statement::Unknown(format!(
+            "a text or a comment never ends after `{}`",
+            beginning(&tokens[..tokens.len() - 1])
+        ));
+    }
     let mut c = Cursor::new(tokens, source, dialect);
     match statement(&mut c) {
         Some(statement) if c.done() => statement,
@@ -126,6 +132,7 @@ fn statement(c: &mut Cursor<'_, '_>) -> Option<Statement> {
         }
         "comment" => {
             c.expect("comment on")?;
+            let column = c.sees("column");
             let table = if c.take("table") {
                 c.name()
             } else if c.take("column") {
@@ -134,10 +141,11 @@ fn statement(c: &mut Cursor<'_, '_>) -> Option<Statement> {
                 None
             };
             c.skip_all();
-            Statement::Comment { table }
+            Statement::Comment { table, column }
         }
         "grant" | "revoke" => {
             let mut at = c.clone();
+            let columns = at.ahead(2).is_some_and(|token| token.is("("));
             while !at.done() && !at.take("on") {
                 at.next();
             }
@@ -155,7 +163,7 @@ fn statement(c: &mut Cursor<'_, '_>) -> Option<Statement> {
             at.take("table");
             let tables = if kind.is_none() { at.names().unwrap_or_default() } else { vec![] };
             c.skip_all();
-            Statement::Grant { tables }
+            Statement::Grant { tables, columns }
         }
         "lock" => {
             c.next();

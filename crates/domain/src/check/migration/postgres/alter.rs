@@ -42,7 +42,9 @@ pub(super) fn judge(
     for action in actions {
         let goes_down = !only && !stays(action);
         let all = all(goes_down);
-        let leaves = if goes_down { catalog.leaves(name) } else { all.clone() };
+        let mut leaves = if goes_down { catalog.leaves(name) } else { all.clone() };
+        // By itself a partitioned table has no rows.
+        leaves.retain(|leaf| goes_down || !catalog.is(leaf, Kind::Partitioned));
         Judge { catalog, name, table: catalog.get(name), all, leaves, session, v }.action(action);
     }
 }
@@ -357,7 +359,10 @@ impl Judge<'_> {
                 self.lock(Lock::ShareRowExclusive);
                 self.v.lock(&reference.table, Lock::ShareRowExclusive);
                 // A table of this migration has few rows to look up, if any.
-                if constraint.valid && self.catalog.existed(name) {
+                if constraint.valid
+                    && self.catalog.existed(name)
+                    && !(partitioned && self.catalog.is_proven(name, constraint))
+                {
                     self.scan();
                     for table in self.catalog.leaves(&reference.table) {
                         self.v.scan(&table);

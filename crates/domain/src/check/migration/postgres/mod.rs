@@ -173,10 +173,10 @@ pub fn judge(catalog: &Catalog, statement: &Statement, session: &Session) -> Ver
                 v.refuse("25001", "VACUUM cannot run inside a transaction");
             }
         }
-        Statement::Analyze { table: Some(table) } | Statement::Comment { table: Some(table) } => {
+        Statement::Analyze { table: Some(table) } | Statement::Comment { table: Some(table), .. } => {
             v.lock(table, Lock::ShareUpdateExclusive);
         }
-        Statement::Grant { tables } if session.version >= 18 => {
+        Statement::Grant { tables, .. } if session.version >= 18 => {
             tables.iter().for_each(|table| v.lock(table, Lock::AccessShare));
         }
         Statement::CreateStatistics { table, .. } => v.lock(table, Lock::ShareUpdateExclusive),

@@ -1,11 +1,16 @@
 //! The safe way to the same schema, as statements: what `--fix` writes.
 
+mod partitions;
+mod retype;
+
+use std::borrow::Cow;
+
 use super::Dialect;
 use super::catalog::Catalog;
 use super::cursor::Cursor;
 use super::parse::written;
 use super::split::Piece;
-use super::statement::{Action, Constraint, CreateIndex, Kind, NewColumn, Rule, Statement};
+use super::statement::{Action, Constraint, Kind, NewColumn, Rule, Statement};
 use super::verdict::{Algorithm, Blocks, TableLock, Verdict, Work};
 
 /// In which transaction a statement runs.
@@ -25,6 +30,12 @@ pub struct Step {
     pub sql: String,
 }
 
+/// Or why there is none.
+pub type Way<T> = Result<T, &'static str>;
+
+const NOT_READ: &str = "the statement is not understood to its end";
+const NO_WAY: &str = "the server has no other way: at a quiet hour";
+
 /// Judges a statement as if it stood here.
 pub type Judge<'a> = &'a dyn Fn(&Statement) -> Verdict;
 
@@ -36,36 +47,28 @@ pub fn steps(
     dialect: Dialect,
     version: u32,
     judge: Judge<'_>,
-) -> Option<Vec<Step>> {
+) -> Way<Vec<Step>> {
     if dialect.is_mysql() {
-        return mysql(catalog, piece, source, parsed, dialect, judge);
+        return mysql(catalog, piece, source, parsed, dialect, judge).ok_or(
+            "the server copies the table by any clause: gh-ost and pt-online-schema-change do it beside the writes",
+        );
     }
     match parsed {
         Statement::CreateIndex(index) if !index.only && catalog.is(&index.table, Kind::Partitioned) => {
-            on_partitions(catalog, piece, index)
+            partitions::index(catalog, piece, index)
         }
-        Statement::CreateIndex(index)
-            if !index.concurrently && !index.only && !catalog.is(&index.table, Kind::Partitioned) =>
-        {
-            let at = piece.tokens.iter().find(|token| token.is("index"))?.end() - piece.tokens.first()?.at;
-            let sql = format!("{} CONCURRENTLY{}", &piece.text[..at], &piece.text[at..]);
-            Some(vec![Step { run: Run::Outside, sql }])
-        }
-        Statement::Reindex { .. } if version >= 12 => {
-            let at = piece.tokens.iter().find(|token| token.is("index") || token.is("table"))?.end()
-                - piece.tokens.first()?.at;
-            Some(vec![Step {
-                run: Run::Outside,
-                sql: format!("{} CONCURRENTLY{}", &piece.text[..at], &piece.text[at..]),
-            }])
-        }
+        Statement::CreateIndex(index) if !index.concurrently && !index.only => concurrently(piece, &["index"]),
+        Statement::Reindex { .. } if version >= 12 => concurrently(piece, &["index", "table"]),
         Statement::AlterTable { kind: Kind::Table, name, actions, only, if_exists } => {
             let mut cursor = Cursor::new(&piece.tokens, source, dialect);
-            let (prefix, table, texts) = written(&mut cursor)?;
+            let (prefix, table, texts) = written(&mut cursor).ok_or(NOT_READ)?;
             if texts.len() != actions.len() {
-                return None;
+                return Err(NOT_READ);
             }
-            let mut writer = Writer { catalog, name, table, prefix, version, steps: vec![] };
+            let retypes = actions.iter().any(|action| matches!(action, Action::Type { .. }));
+            // What an action leaves is what the next one meets.
+            let mut now = Cow::Borrowed(catalog);
+            let mut steps = vec![];
             for (action, text) in actions.iter().zip(&texts) {
                 let alone = Statement::AlterTable {
                     kind: Kind::Table,
@@ -74,50 +77,29 @@ pub fn steps(
                     if_exists: *if_exists,
                     actions: vec![action.clone()],
                 };
+                let (table, prefix) = (table.clone(), prefix.clone());
+                let mut writer = Writer { catalog: &now, name, table, prefix, version, steps };
                 if hurts(catalog, &judge(&alone)) {
-                    writer.action(action)?;
+                    writer.action(action, text)?;
                 } else {
                     writer.alter(Run::Together, text);
                 }
+                steps = writer.steps;
+                if retypes && actions.len() > 1 {
+                    now.to_mut().apply(&alone);
+                }
             }
-            Some(writer.steps)
+            Ok(steps)
         }
-        _ => None,
+        _ => Err(NO_WAY),
     }
 }
 
-/// The index of the whole stays invalid until each partition's own, built beside the writes, is attached. They get the
-/// names that the server would have given them.
-fn on_partitions(catalog: &Catalog, piece: &Piece<'_>, index: &CreateIndex) -> Option<Vec<Step>> {
-    let name = index.name.as_ref()?;
-    let at = piece.tokens.iter().position(|token| token.is("on"))?;
-    let mut last = at + 1;
-    while piece.tokens.get(last + 1)?.is(".") {
-        last += 2;
-    }
-    let from = piece.tokens.first()?.at;
-    let head = &piece.text[..piece.tokens[at].end() - from];
-    let table = piece.text[piece.tokens[at + 1].at - from..piece.tokens[last].end() - from].trim();
-    let rest = &piece.text[piece.tokens[last].end() - from..];
-    let mut steps = vec![Step { run: Run::Together, sql: format!("{head} ONLY {table}{rest}") }];
-    let mut attach = vec![];
-    for child in &catalog.get(&index.table)?.children {
-        let short = child.rsplit('.').next().unwrap_or(child);
-        let own = format!("{short}_{}_idx", index.columns.join("_"));
-        let taken = catalog.indexes.contains_key(&own) || own.len() > 63 || child.contains('.');
-        if taken || catalog.is(child, Kind::Partitioned) || index.columns.is_empty() || rest.matches('(').count() != 1 {
-            return None;
-        }
-        let unique = if index.unique { "UNIQUE " } else { "" };
-        let (own, child) = (quoted(&own), quoted(child));
-        let sql = format!("CREATE {unique}INDEX CONCURRENTLY {own} ON {child}{rest}");
-        steps.push(Step { run: Run::Outside, sql });
-        attach.push(format!("ALTER INDEX {} ATTACH PARTITION {own}", quoted(name)));
-    }
-    // The partitions that a job makes are not known here.
-    let runs = [Run::After].into_iter().chain(std::iter::repeat(Run::Together));
-    steps.extend(runs.zip(attach).map(|(run, sql)| Step { run, sql }));
-    (steps.len() > 1).then_some(steps)
+fn concurrently(piece: &Piece<'_>, after: &[&str]) -> Way<Vec<Step>> {
+    let token = piece.tokens.iter().find(|token| after.iter().any(|word| token.is(word)));
+    let (token, first) = token.zip(piece.tokens.first()).ok_or(NOT_READ)?;
+    let at = token.end() - first.at;
+    Ok(vec![Step { run: Run::Outside, sql: format!("{} CONCURRENTLY{}", &piece.text[..at], &piece.text[at..]) }])
 }
 
 fn hurts(catalog: &Catalog, verdict: &Verdict) -> bool {
@@ -144,63 +126,66 @@ impl Writer<'_> {
         self.step(run, format!("{} {action}", self.prefix));
     }
 
-    fn action(&mut self, action: &Action) -> Option<()> {
-        // Of what is partitioned, the server passes a CHECK on to the partitions; a key or a filled column it does not.
-        let passes_on = match action {
-            Action::AddConstraint(constraint) => matches!(constraint.rule, Rule::Check(_)),
-            Action::SetNotNull { .. } | Action::Validate { .. } => true,
-            _ => false,
-        };
-        if self.catalog.is(self.name, Kind::Partitioned) && !passes_on {
-            return None;
-        }
+    fn action(&mut self, action: &Action, text: &str) -> Way<()> {
         match action {
             Action::AddConstraint(constraint) => self.constraint(constraint),
             Action::SetNotNull { column } => self.not_null(column),
             Action::AddColumn { column, if_not_exists: false } => self.column(column),
+            Action::Type { column, .. } => self.retype(column, text),
             Action::Validate { name } => {
                 self.alter(Run::After, &format!("VALIDATE CONSTRAINT {}", quoted(name)));
-                Some(())
+                Ok(())
             }
-            _ => None,
+            Action::AddColumn { .. } => Err("with IF NOT EXISTS nobody knows what is there"),
+            _ => Err(NO_WAY),
         }
     }
 
-    fn constraint(&mut self, constraint: &Constraint) -> Option<()> {
+    fn is_partitioned(&self) -> bool {
+        self.catalog.is(self.name, Kind::Partitioned)
+    }
+
+    fn constraint(&mut self, constraint: &Constraint) -> Way<()> {
         let name = self.catalog.constraint_name(self.name, constraint);
-        // The server would shorten it in its own way.
         if name.len() > 63 {
-            return None;
+            return Err("the server shortens the name of the constraint in its own way");
         }
         let name = quoted(&name);
         match &constraint.rule {
+            Rule::Foreign(_) if self.is_partitioned() => self.foreign_key_of_partitions(constraint, &name),
             Rule::Check(_) | Rule::Foreign(_) => {
                 self.alter(Run::Together, &format!("ADD CONSTRAINT {name} {} NOT VALID", constraint.text));
                 self.alter(Run::After, &format!("VALIDATE CONSTRAINT {name}"));
-                Some(())
+                Ok(())
             }
             Rule::Unique | Rule::Primary if constraint.using_index.is_none() => {
-                let (head, rest) = constraint.text.split_once('(')?;
-                let (columns, rest) = rest.split_once(')')?;
+                let (head, rest) = constraint.text.split_once('(').ok_or(NOT_READ)?;
+                let (columns, rest) = rest.split_once(')').ok_or(NOT_READ)?;
                 let plain = head.trim().eq_ignore_ascii_case(if constraint.rule == Rule::Unique {
                     "unique"
                 } else {
                     "primary key"
                 });
                 let deferrable = rest.trim().is_empty() || rest.trim().to_lowercase().starts_with("deferrable");
-                if !plain || !deferrable || columns.contains('(') {
-                    return None;
+                if !plain || !deferrable || columns.contains('(') || (self.is_partitioned() && !rest.trim().is_empty())
+                {
+                    return Err("a key with options of its own is not written as an index");
                 }
                 let is_primary = constraint.rule == Rule::Primary;
                 for column in constraint.columns.iter().filter(|_| is_primary) {
-                    if !self.catalog.get(self.name)?.column(column)?.not_null {
+                    let table = self.catalog.get(self.name).ok_or("its table is not known")?;
+                    if !table.column(column).ok_or("the column is not known")?.not_null {
                         self.not_null(column)?;
                     }
                 }
+                if self.is_partitioned() {
+                    return self.key_of_partitions(constraint, &name, columns);
+                }
                 self.index(&name, columns, is_primary, rest);
-                Some(())
+                Ok(())
             }
-            _ => None,
+            Rule::Exclude => Err("EXCLUDE has no way without the lock"),
+            _ => Err(NO_WAY),
         }
     }
 
@@ -210,9 +195,9 @@ impl Writer<'_> {
         self.alter(Run::After, format!("ADD CONSTRAINT {name} {kind} USING INDEX {name} {rest}").trim_end());
     }
 
-    fn not_null(&mut self, column: &str) -> Option<()> {
+    fn not_null(&mut self, column: &str) -> Way<()> {
         if self.version < 12 {
-            return None;
+            return Err("before PostgreSQL 12, SET NOT NULL reads every row all the same");
         }
         let short = self.name.rsplit('.').next().unwrap_or(self.name);
         let mut name = format!("{short}_{column}_is_not_null");
@@ -225,13 +210,19 @@ impl Writer<'_> {
         // It reads no row: the CHECK has proven it.
         self.alter(Run::After, &format!("ALTER COLUMN {column} SET NOT NULL"));
         self.alter(Run::Together, &format!("DROP CONSTRAINT {name}"));
-        Some(())
+        Ok(())
     }
 
-    fn column(&mut self, new: &NewColumn) -> Option<()> {
+    fn column(&mut self, new: &NewColumn) -> Way<()> {
         let column = &new.column;
-        if column.generated.is_some() || self.catalog.types.contains_key(&column.ty.base) && column.default.is_none() {
-            return None;
+        if self.is_partitioned() {
+            return Err("a filled column of a partitioned table is filled partition by partition, by hand");
+        }
+        if column.generated.is_some() {
+            return Err("a stored generated column cannot be added without a rewrite");
+        }
+        if self.catalog.types.contains_key(&column.ty.base) && column.default.is_none() {
+            return Err("a domain with a CHECK is proven for every row when the column comes");
         }
         let name = quoted(&column.name);
         let serial = match column.ty.base.as_str() {
@@ -262,7 +253,7 @@ impl Writer<'_> {
         }
         let nullable = column.default.is_none() && serial.is_none() && !column.identity;
         if column.not_null && nullable {
-            return None;
+            return Err("NOT NULL without a DEFAULT: no row that exists has a value");
         }
         if column.not_null && !fills {
             text.push_str(" NOT NULL");
@@ -275,7 +266,9 @@ impl Writer<'_> {
             let options = serial.map(|(_, options)| options).or(column.identity.then_some(""));
             let default = match options {
                 // With options of its own it counts in its own way.
-                Some(_) if column.identity && new.identity_text.contains('(') => return None,
+                Some(_) if column.identity && new.identity_text.contains('(') => {
+                    return Err("an identity with options counts in its own way");
+                }
                 Some(options) => {
                     self.step(Run::Together, format!("CREATE SEQUENCE {sequence}{options}"));
                     format!("nextval('{sequence}')")
@@ -317,10 +310,10 @@ impl Writer<'_> {
                     self.alter(Run::Together, &format!("ADD CONSTRAINT {named} {text} NOT VALID"));
                     self.alter(Run::After, &format!("VALIDATE CONSTRAINT {named}"));
                 }
-                Rule::NotNull | Rule::Exclude => return None,
+                Rule::NotNull | Rule::Exclude => return Err(NO_WAY),
             }
         }
-        Some(())
+        Ok(())
     }
 }
 
