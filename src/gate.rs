@@ -293,13 +293,13 @@ fn finding(finding: &Finding, whole: bool, brief: bool, view: &View) -> Vec<Bloc
 /// As many of its last folders as there is room for. A file that is called like all others (`migration.sql`) keeps its
 /// folder, cut.
 fn shortened(place: &str, room: usize) -> String {
-    let fits = |text: &str| text.chars().count() <= room;
-    let ends = place.match_indices('/').map(|(at, _)| format!("…{}", &place[at..]));
-    if let Some(end) = ends.into_iter().find(|end| fits(end)) {
-        return end;
-    }
     let Some((folders, name)) = place.rsplit_once('/') else { return place.to_owned() };
     let is_common = ["migration.sql", "up.sql"].iter().any(|common| name.starts_with(common));
+    let fits = |text: &String| text.chars().count() <= room;
+    let mut ends = place.match_indices('/').map(|(at, _)| format!("…{}", &place[at..]));
+    if let Some(end) = ends.find(|end| fits(end) && !(is_common && *end == format!("…/{name}"))) {
+        return end;
+    }
     let folder = folders.rsplit('/').next().filter(|_| is_common);
     folder.map_or_else(
         || format!("…/{name}"),
@@ -372,7 +372,7 @@ impl Report for GateReport {
             blocks.push(if brief { Block::Line(line) } else { Block::Whole(line) });
         }
         let beyond: usize = gaps.iter().skip(shown).map(|gap| gap.times).sum();
-        if beyond > 0 {
+        if beyond > 0 && !brief {
             blocks.push(Block::Line(vec![plain(format!("… and {beyond} more unknown"))]));
         }
         let waived: Vec<_> = self.gate.findings.iter().filter(|one| one.waived.is_some()).collect();
