@@ -189,8 +189,10 @@ pub fn vocabulary(set: &RuleSet<'_>) -> Vec<Finding> {
         };
         findings.push(first.rule.finding("A12", level, why).fix(fix));
     }
-    let owned =
-        |placed: &Placed<'_>| is_heartbeat(&placed.rule.name, placed.rule.labels.get("severity").map(String::as_str));
+    let owned = |placed: &Placed<'_>| {
+        is_heartbeat(&placed.rule.name, placed.rule.labels.get("severity").map(String::as_str))
+            || brings(placed.rule).into_iter().any(is_owner)
+    };
     let mut alerts = set.alerts().filter(|placed| !owned(placed));
     if let (false, Some(first)) = (set.has_owners(), alerts.next()) {
         let why = match alerts.count() {
