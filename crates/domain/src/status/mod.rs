@@ -91,9 +91,12 @@ impl KpiReading {
         Self { freshness, gone, ..self }
     }
 
-    /// The parts that are gone, in words.
+    /// The parts that are gone, in words. Where nobody answers, all of them are, and that is said once, at the source.
     pub fn missing(&self, now: DateTime<Utc>) -> impl Iterator<Item = String> {
-        self.gone.iter().map(move |member| member.show(member.was.map(|was| self.kpi.unit.show(was)), now))
+        self.gone
+            .iter()
+            .filter(|_| self.as_of.is_none())
+            .map(move |member| member.show(member.was.map(|was| self.kpi.unit.show(was)), now))
     }
 
     /// The same, of which not everything is known: its level is no more.
@@ -310,5 +313,33 @@ impl Readings {
         }
         levels.extend(std::iter::repeat_n(Level::Unknown, sources_down));
         levels
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metric::kpi::{Aggregation, KpiKind};
+    use crate::metric::quantity::Unit;
+    use crate::metric::selector::Selector;
+
+    #[test]
+    fn what_nobody_answers_for_is_said_once_and_not_part_by_part() {
+        let kpi = Kpi {
+            name: "players".into(),
+            title: None,
+            kind: KpiKind::Gauge { selector: Selector::parse("players").expect("a selector"), agg: Aggregation::Sum },
+            by: None,
+            unit: Unit::None,
+            warn: None,
+            critical: None,
+            service: None,
+        };
+        let now = DateTime::UNIX_EPOCH;
+        let mut reading = KpiReading::unknown(kpi, Origin::Prometheus, "down");
+        reading.gone = vec![GoneMember { name: "eu".into(), was: Some(3.0), last_seen: now }];
+        assert_eq!(reading.missing(now).count(), 1, "others answer");
+        reading.as_of = Some(now);
+        assert_eq!(reading.missing(now).count(), 0);
     }
 }
