@@ -117,7 +117,7 @@ pub(crate) fn command() -> clap::Command {
 pub(crate) fn parse(args: &[std::ffi::OsString]) -> Result<clap::ArgMatches, clap::Error> {
     let mut grammar = command();
     let error = match grammar.try_get_matches_from_mut(args) {
-        Ok(matches) => return crate::usage::filled_in(matches, &grammar),
+        Ok(matches) => return crate::help::filled_in(matches, &grammar),
         Err(error) => error,
     };
     let is_option = || {

@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 
 use clap::builder::StyledStr;
-use clap::{Arg, Command};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Command};
 
 use liveops_domain::error::EXIT_CODES;
 
@@ -173,3 +175,34 @@ pub(crate) fn about(command: &Command) -> String {
 fn long_about(command: &Command) -> String {
     command.get_long_about().map_or_else(|| about(command), ToString::to_string)
 }
+/// What was read, unless a word of an example still stands in the place of a value: `--service NAME` names no service.
+pub(crate) fn filled_in(matches: ArgMatches, root: &Command) -> Result<ArgMatches, clap::Error> {
+    let (mut given, mut command) = (&matches, root);
+    while let Some((name, sub)) = given.subcommand() {
+        (given, command) = (sub, command.find_subcommand(name).unwrap_or(command));
+    }
+    for arg in command.get_arguments().filter(|arg| arg.get_action().takes_values()) {
+        let id = arg.get_id().as_str();
+        if given.value_source(id) != Some(ValueSource::CommandLine) {
+            continue;
+        }
+        let typed = given.get_raw(id).into_iter().flatten().filter_map(|value| value.to_str());
+        if let Some(word) = typed.into_iter().find(|word| is_placeholder(word, arg)) {
+            let mut error = clap::Error::new(ErrorKind::ValueValidation).with_cmd(command);
+            error.insert(ContextKind::InvalidArg, ContextValue::String(arg.to_string()));
+            error.insert(ContextKind::InvalidValue, ContextValue::String(word.to_owned()));
+            return Err(error);
+        }
+    }
+    Ok(matches)
+}
+
+/// Is this the word that help and hints put where a value belongs? A single letter may be a name.
+fn is_placeholder(word: &str, arg: &Arg) -> bool {
+    let names = arg.get_value_names().unwrap_or_default();
+    let is_word = word.len() > 1 && word.chars().all(|c| c.is_ascii_uppercase() || c == '=');
+    is_word && (word == WHY || names.iter().any(|name| name.as_str() == word))
+}
+
+/// What hints put where a reason belongs.
+const WHY: &str = "WHY";

@@ -3,8 +3,7 @@
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::parser::ValueSource;
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, Command};
 
 use crate::complete::choices;
 use crate::help::examples;
@@ -29,38 +28,6 @@ pub(crate) fn explain(error: &clap::Error, args: &[String], root: &Command) -> E
     let (message, hint) = line.explain(error);
     Error::usage(message, hint)
 }
-
-/// What was read, unless a word of an example still stands in the place of a value: `--service NAME` names no service.
-pub(crate) fn filled_in(matches: ArgMatches, root: &Command) -> Result<ArgMatches, clap::Error> {
-    let (mut given, mut command) = (&matches, root);
-    while let Some((name, sub)) = given.subcommand() {
-        (given, command) = (sub, command.find_subcommand(name).unwrap_or(command));
-    }
-    for arg in command.get_arguments().filter(|arg| arg.get_action().takes_values()) {
-        let id = arg.get_id().as_str();
-        if given.value_source(id) != Some(ValueSource::CommandLine) {
-            continue;
-        }
-        let typed = given.get_raw(id).into_iter().flatten().filter_map(|value| value.to_str());
-        if let Some(word) = typed.into_iter().find(|word| is_placeholder(word, arg)) {
-            let mut error = clap::Error::new(ErrorKind::ValueValidation).with_cmd(command);
-            error.insert(ContextKind::InvalidArg, ContextValue::String(arg.to_string()));
-            error.insert(ContextKind::InvalidValue, ContextValue::String(word.to_owned()));
-            return Err(error);
-        }
-    }
-    Ok(matches)
-}
-
-/// Is this the word that help and hints put where a value belongs? A single letter may be a name.
-fn is_placeholder(word: &str, arg: &Arg) -> bool {
-    let names = arg.get_value_names().unwrap_or_default();
-    let is_word = word.len() > 1 && word.chars().all(|c| c.is_ascii_uppercase() || c == '=');
-    is_word && (word == WHY || names.iter().any(|name| name.as_str() == word))
-}
-
-/// What hints put where a reason belongs.
-const WHY: &str = "WHY";
 
 /// How the variables of our options begin.
 const PREFIX: &str = "LIVEOPS_";

@@ -69,7 +69,7 @@ fn of_a_flood_the_first_are_named_and_the_others_counted() {
     let triage = env.run(["triage", "--non-interactive", "-o", "json"]).expect_code(1).json();
     let items = triage["data"]["items"].as_array().unwrap();
     let evidence = &items.iter().find(|item| item["id"] == "alerts").unwrap()["evidence"];
-    assert!(evidence.to_string().contains("and 25 alerts later"), "{evidence:#}");
+    assert!(evidence.to_string().contains("and 25 more"), "{evidence:#}");
     assert!(!evidence.to_string().contains("Slow05"), "{evidence:#}");
 }
 
@@ -267,7 +267,7 @@ fn several_open_incidents_are_never_guessed_at() {
     }
     let which = env.run(["triage", "--non-interactive"]).expect_code(2);
     assert!(
-        which.stderr.contains("2 incidents are open") && which.stderr.contains("triage --incident"),
+        which.stderr.contains("2 incidents are open") && which.stderr.contains("triage --non-interactive --incident"),
         "{}",
         which.stderr
     );

@@ -145,7 +145,8 @@ fn json_is_one_object_a_line_and_memory_stays() {
     let mut next = || -> Value { serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap() };
     let resident = |pid: u32| -> u64 {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        // Its own memory: how much of the program's file is mapped hangs on the build, and on who else uses it.
+        let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     };
     for _ in 0..30 {
@@ -157,7 +158,7 @@ fn json_is_one_object_a_line_and_memory_stays() {
     }
     let late = resident(child.id());
     assert!(late < early + 2048, "{early} kB after 30 frames, {late} kB after 150");
-    assert!(late < 60 * 1024, "{late} kB");
+    assert!(late < 16 * 1024, "{late} kB");
     drop(lines);
     // With nobody reading any more it ends by itself, with the verdict of its last look.
     assert_eq!(code(child.wait().unwrap()), 0);

@@ -237,7 +237,7 @@ pub(crate) async fn run(args: PreviewArgs, cx: &Context) -> Result<Exit> {
         users: args.users.is_some().then_some(flips),
         environment: cx.environment()?.to_owned(),
     };
-    let next = labels::command(cx, "to do it", &format!("flag set {named} --pct {} --reason WHY", args.pct));
+    let next = labels::command(cx, "to do it", &format!("flag set {named} --pct {}", args.pct));
     cx.show(&report, Meta { verdict: report.verdict(), ..labels::frame(next, source) })?;
     Ok(report.verdict().into())
 }

@@ -48,9 +48,9 @@ pub(crate) struct AddArgs {
     #[arg(long = "for", value_name = "DURATION", value_parser = duration::parse_positive)]
     length: Duration,
 
-    /// Why; the next engineer reads it
-    #[arg(long, alias = "comment", value_name = "TEXT", value_parser = said)]
-    reason: String,
+    /// Why; the next engineer reads it. A dry run needs none
+    #[arg(long, alias = "comment", value_name = "TEXT", value_parser = said, required_unless_present = "dry_run")]
+    reason: Option<String>,
 
     /// Who wants it [default: you]
     #[arg(long, value_name = "NAME", value_parser = said)]
@@ -92,7 +92,8 @@ pub(super) async fn run(args: AddArgs, cx: &Context) -> Result<Exit> {
     let cap = cx.config()?.settings.max_silence;
     check(&matchers, args.length, cap, args.force).map_err(|why| refused(&why))?;
     let now = cx.clock.now();
-    let draft = draft(matchers, args.length, now, args.by.unwrap_or_else(|| cx.actor.clone()), args.reason)?;
+    let by = args.by.unwrap_or_else(|| cx.actor.clone());
+    let draft = draft(matchers, args.length, now, by, args.reason.unwrap_or_default())?;
     let client = alertmanager(cx)?;
     let preview = look(cx, &client, &draft).await?;
     let loud = preview.loud().len();

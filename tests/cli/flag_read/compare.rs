@@ -18,7 +18,7 @@ fn preview_counts_who_flips() {
       0 of 4 users are on now, 2 then
       ● 2 switched on: user_123, 🚀
 
-    next: liveops flag set new_matchmaking --pct 30 --reason WHY
+    next: liveops flag set new_matchmaking --pct 30
     --- stderr
     "#);
     let run = env.run(preview.into_iter().chain(["-o", "name"])).expect_code(0);

@@ -94,7 +94,7 @@ fn status_has_a_line_for_flags_and_their_changes() {
     // One that is on for nobody is no trouble of the service.
     env.write("flags.json", r#"{"a":{"enabled":true,"percentage":10,"defaultValue":false}}"#);
     let run = env.run(["status"]);
-    assert!(run.stdout.contains("6 flags gone"), "{}", run.stdout);
+    assert!(run.stdout.contains("flag new_matchmaking gone, 3 more flags gone"), "{}", run.stdout);
     assert!(run.stdout.contains("· a  E06"), "{}", run.stdout);
     let change = &json["data"]["changes"][0];
     assert_eq!(

@@ -81,9 +81,6 @@ pub async fn make(facts: TriageFacts<'_>, item: &Item) -> CheckResult {
 
 const DEPLOYED: [Kind; 4] = [Kind::Deploy, Kind::Migration, Kind::Scale, Kind::Restart];
 
-/// As many of those that fired first are listed: what follows in a flood was dragged along.
-const FIRST: usize = 5;
-
 /// What fires, the first one first.
 async fn alerts(facts: &TriageFacts<'_>) -> Result<CheckResult> {
     let status = facts.status.clone().await;
@@ -106,7 +103,6 @@ async fn alerts(facts: &TriageFacts<'_>) -> Result<CheckResult> {
     let now = facts.cx.clock.now();
     let mut lines: Vec<String> = firing
         .iter()
-        .take(FIRST)
         .map(|alert| {
             let since = alert.since.map_or_else(String::new, |at| relative(at, now));
             let severity = alert.severity.as_deref().unwrap_or("no severity");
@@ -119,10 +115,6 @@ async fn alerts(facts: &TriageFacts<'_>) -> Result<CheckResult> {
             None => format!("`{}`", facts.cx.command(&format!("alerts explain {}", word(&first.name)))),
         };
         lines.insert(1, runbook);
-    }
-    if firing.len() > FIRST {
-        let all = facts.cx.command("alerts");
-        lines.push(format!("and {} later: `{all}`", count(firing.len() - FIRST, "alert")));
     }
     let readings = &gathered.readings;
     let unknown = known.iter().filter(|alert| alert.state == AlertState::Unknown);

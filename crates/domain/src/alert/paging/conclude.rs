@@ -183,7 +183,7 @@ fn held(facts: &Facts, steps: &[Step], alerts: &[Alert]) -> Conclusion {
     if muted {
         sentence.push_str(", unless a time interval of its route mutes it");
     }
-    let add = format!("silence add {} --for 1h --reason WHY --dry-run", matcher(name));
+    let add = format!("silence add {} --for 1h --dry-run", matcher(name));
     Conclusion::new(if muted { Reply::Unknown } else { Reply::Yes }, sentence).next(add)
 }
 

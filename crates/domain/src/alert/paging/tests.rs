@@ -91,7 +91,7 @@ fn it_pages() {
         answers(&facts),
         format!(
             "{PASSED} inhibited=no silenced=no muted=no receivers=yes | paging=yes broken=false | \
-             `Slow` pages pager | silence add Slow --for 1h --reason WHY --dry-run"
+             `Slow` pages pager | silence add Slow --for 1h --dry-run"
         )
     );
 }
