@@ -13,7 +13,7 @@ use crate::support::wire::WireServer;
 fn configured(flags: &str) -> TestEnv {
     let env = TestEnv::new().var("PW", "canary").var("SPW", "sentinel-canary");
     env.write("liveops.yaml", format!("version: 1\nenvironments: {{ dev: {{ flags: {{ {flags} }} }} }}\n"));
-    if flags.contains("${") {
+    if flags.contains("${") || flags.contains("ca: ") {
         env.trust();
     }
     env
