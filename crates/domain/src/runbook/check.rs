@@ -163,8 +163,12 @@ fn of_rule(
         // Kept somewhere else, which `--online` looks at, or told in the annotation itself.
         let is_elsewhere = |link: &String| {
             let is_text = link.trim().contains(char::is_whitespace);
+            let is_ours = link.ends_with(&format!("{folder}/{own}"));
             is_text
-                || if is_url(link) { !link.ends_with(&format!("{folder}/{own}")) } else { exists(link) != Some(false) }
+                || match exists(link) {
+                    Some(is_there) => is_there,
+                    None => !is_ours,
+                }
         };
         if link.as_ref().is_some_and(is_elsewhere) {
             return None;
@@ -302,6 +306,7 @@ mod tests {
             rule("Aside", Some("playbook/of/others")),
             rule("Told", Some("docs/Told.md: restart it")),
             rule("Lost", Some("docs/lost.md")),
+            rule("Ours", Some("elsewhere/docs/alerts/Ours.md")),
         ];
         let exists = |link: &str| link.starts_with("docs/").then_some(link == "docs/page.md");
         let findings = against_rules(&files, &rules, "docs/alerts", exists);
@@ -311,6 +316,7 @@ mod tests {
                 "alert_without_runbook",
                 "alert_without_runbook",
                 "wrong_annotation",
+                "alert_without_runbook",
                 "alert_without_runbook",
                 "runbook_without_alert",
                 "runbook_without_alert",
