@@ -18,6 +18,16 @@ pub enum Zone {
 impl Zone {
     pub const UTC: Self = Self::Named(Tz::UTC);
 
+    /// The zone of this name or offset; [`str::parse`] says what is near one that is none.
+    pub fn known(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if matches!(text, "Z" | "z") {
+            return Some(Self::UTC);
+        }
+        let offset = || text.starts_with(['+', '-']).then(|| text.parse().ok().map(Self::Fixed)).flatten();
+        text.parse().ok().map(Self::Named).or_else(offset)
+    }
+
     /// What the clocks on its walls show.
     pub fn local(self, at: DateTime<Utc>) -> NaiveDateTime {
         at.with_timezone(&self.offset(at)).naive_local()
@@ -72,17 +82,8 @@ impl FromStr for Zone {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
-        if let Ok(zone) = text.parse() {
-            return Ok(Self::Named(zone));
-        }
-        match text {
-            "Z" | "z" => return Ok(Self::UTC),
-            _ if text.starts_with(['+', '-']) => {
-                if let Ok(offset) = text.parse() {
-                    return Ok(Self::Fixed(offset));
-                }
-            }
-            _ => {}
+        if let Some(zone) = Self::known(text) {
+            return Ok(zone);
         }
         let names = || chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
         let city = |name: &&str| name.rsplit('/').next().is_some_and(|city| city.eq_ignore_ascii_case(text));

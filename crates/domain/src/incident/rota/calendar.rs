@@ -1,5 +1,7 @@
 //! On-call calendars as schedulers export them: the part of iCalendar (RFC 5545) that they use. Pure.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc, Weekday};
 
 use crate::incident::rota::Shift;
@@ -80,7 +82,7 @@ pub fn parse(text: &str, zone: Zone) -> Result<(Vec<Entry>, Vec<String>), String
         return Err("it is no iCalendar file: `BEGIN:VCALENDAR` is missing".into());
     }
     let mut odd = Vec::new();
-    let mut entries = Vec::new();
+    let mut entries: Vec<Entry> = Vec::new();
     let mut event: Option<Vec<Property<'_>>> = None;
     let mut inside = Vec::new();
     let mut zone = zone;
@@ -107,11 +109,13 @@ pub fn parse(text: &str, zone: Zone) -> Result<(Vec<Entry>, Vec<String>), String
             }
         }
     }
-    let moved: Vec<(String, DateTime<Utc>)> =
-        entries.iter().filter_map(|entry: &Entry| Some((entry.uid.clone(), entry.instead_of?))).collect();
+    let mut moved: HashMap<String, Vec<DateTime<Utc>>> = HashMap::new();
+    for entry in &entries {
+        let Entry { uid, instead_of: Some(at), .. } = entry else { continue };
+        moved.entry(uid.clone()).or_default().push(*at);
+    }
     for entry in entries.iter_mut().filter(|entry| entry.instead_of.is_none()) {
-        let own = moved.iter().filter(|(uid, _)| *uid == entry.uid).map(|(_, at)| *at);
-        entry.left_out.extend(own);
+        entry.left_out.extend(moved.get(&entry.uid).into_iter().flatten());
     }
     entries.retain(|entry| !entry.cancelled);
     odd.sort();
@@ -124,12 +128,12 @@ fn entry(properties: &[Property<'_>], zone: Zone, odd: &mut Vec<String>) -> Resu
     let who = find("SUMMARY").map(|property| unescape(property.value)).unwrap_or_default();
     let what = |what: &str| format!("the entry `{who}` {what}");
     let of = |property: &Property<'_>, odd: &mut Vec<String>| {
-        let named = property.parameter("TZID").map(str::parse::<Zone>);
-        if let Some(Err(_)) = &named {
-            let name = property.parameter("TZID").unwrap_or_default();
+        let name = property.parameter("TZID");
+        let named = name.and_then(Zone::known);
+        if let (Some(name), None) = (name, named) {
             odd.push(format!("the time zone `{name}` is not an IANA name; {zone} is taken"));
         }
-        time(property.value.trim(), named.and_then(Result::ok).unwrap_or(zone))
+        time(property.value.trim(), named.unwrap_or(zone))
     };
     let start = find("DTSTART").ok_or_else(|| what("has no start"))?;
     let is_date = start.value.trim().len() == 8;
