@@ -33,7 +33,7 @@ pub enum MatcherError {
     Name(String),
     #[error("`{value}` is no regular expression: {reason}")]
     Regex { value: String, reason: String },
-    #[error("`{0}` has a quote that does not close")]
+    #[error("`{0}` has a quote that does not close; a quote inside is written `\\\"`")]
     Quote(String),
 }
 
@@ -61,16 +61,12 @@ impl Matcher {
         };
         let (name, value) = (text[..at].trim(), text[at + operator.len()..].trim());
         let plain = |c: char| !c.is_whitespace() && !"{}!=~,\\\"'`".contains(c);
-        let name = match quoted(name) {
-            Some(name) if !name.is_empty() => name,
-            None if name.chars().all(plain) && name.starts_with(|c: char| !c.is_ascii_digit()) => name.to_owned(),
+        let name = match (name.starts_with('"'), unescaped(name)) {
+            (true, Some(name)) if !name.is_empty() => name,
+            (false, _) if name.chars().all(plain) && name.starts_with(|c: char| !c.is_ascii_digit()) => name.to_owned(),
             _ => return Err(MatcherError::Name(name.into())),
         };
-        let value = match quoted(value) {
-            Some(value) => value,
-            None if value.starts_with('"') || value.ends_with('"') => return Err(MatcherError::Quote(text.into())),
-            None => value.to_owned(),
-        };
+        let value = unescaped(value).ok_or_else(|| MatcherError::Quote(text.into()))?;
         let matcher = Self { name, value, is_regex, is_equal };
         if is_regex && let Err(reason) = matcher.regex() {
             return Err(MatcherError::Regex { value: matcher.value, reason });
@@ -209,25 +205,25 @@ fn operator(text: &str) -> Option<(usize, (&'static str, bool, bool))> {
     None
 }
 
-/// What stands in double quotes; none where there are none.
-fn quoted(text: &str) -> Option<String> {
-    let inner = text.strip_prefix('"')?.strip_suffix('"')?;
+/// What is written, in double quotes or not: `\"`, `\\` and `\n` are read, and any other backslash stays, as in
+/// Alertmanager's `labels.ParseMatcher`. None where a quote stands inside, or does not close.
+fn unescaped(text: &str) -> Option<String> {
+    let (text, is_quoted) = text.strip_prefix('"').map_or((text, false), |rest| (rest, true));
     let mut out = String::new();
-    let mut chars = inner.chars();
+    let mut chars = text.chars();
     while let Some(c) = chars.next() {
-        match (c, chars.as_str().chars().next()) {
-            ('\\', Some(next @ ('"' | '\\'))) => {
-                out.push(next);
+        let next = chars.as_str().chars().next();
+        match (c, next) {
+            ('\\', Some('"' | '\\' | 'n')) => {
+                out.extend(next.map(|next| if next == 'n' { '\n' } else { next }));
                 chars.next();
             }
-            ('\\', Some('n')) => {
-                out.push('\n');
-                chars.next();
-            }
+            ('"', None) if is_quoted => return Some(out),
+            ('"', _) => return None,
             (c, _) => out.push(c),
         }
     }
-    Some(out)
+    (!is_quoted).then_some(out)
 }
 
 #[cfg(test)]
@@ -248,10 +244,17 @@ mod tests {
             ("service.name=rails", "\"service.name\"=\"rails\""),
             ("\"a=b c\"=~\"x|y\"", "\"a=b c\"=~\"x|y\""),
             ("alertname=\"a=b\"", "alertname=\"a=b\""),
+            // As Alertmanager reads them: with quotes or without.
+            (r"a=~x\.y\d", r#"a=~"x\\.y\\d""#),
+            (r#"a=~"x\.y\\d""#, r#"a=~"x\\.y\\d""#),
+            (r"a=x\ny", r#"a="x\ny""#),
+            (r#"a=x\"y"#, r#"a="x\"y""#),
+            (r"a=x\", r#"a="x\\""#),
         ] {
             assert_eq!(Matcher::parse(text).map(|matcher| matcher.show()).as_deref(), Ok(want), "{text}");
         }
-        for text in ["", "=x", "1a=x", "a=~(", "a b=c", "a=\"x", "a=x\"", "a=\""] {
+        let torn = ["a=\"x", "a=x\"", "a=\"", "a=x\"y", "a=\"x\"y\"", "a=\"x\\\"", "\"a\"\t\"b\"=c"];
+        for text in ["", "=x", "1a=x", "a=~(", "a b=c"].into_iter().chain(torn) {
             assert!(Matcher::parse(text).is_err(), "{text}");
         }
     }

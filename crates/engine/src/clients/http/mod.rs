@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod breaker;
 mod failure;
+mod pace;
 pub mod request;
 pub mod target;
 
@@ -20,6 +21,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::clients::http::breaker::Breaker;
 use crate::clients::http::failure::{failure, no_client};
+use crate::clients::http::pace::Pace;
 use crate::clients::http::request::{Body, Effort};
 use liveops_domain::error::{Barrier, Error, Result};
 
@@ -53,6 +55,7 @@ pub struct Http {
     breakers: RefCell<HashMap<String, (Breaker, Barrier, String)>>,
     /// By origin: whose large answer is in memory.
     large: RefCell<HashMap<String, Arc<Semaphore>>>,
+    pace: Pace,
 }
 
 impl Http {
@@ -68,6 +71,7 @@ impl Http {
             deadline: Cell::new(now + command),
             breakers: RefCell::default(),
             large: RefCell::default(),
+            pace: Pace::default(),
         }
     }
 
@@ -168,6 +172,7 @@ impl Http {
 
     async fn exchange(&self, target: &Target, request: &Request, asked: Url, shown: &str) -> Result<Answer> {
         let fail = |error: reqwest::Error| failure(target, shown, &error);
+        self.pace.turn().await;
         let began = Instant::now();
         let client = |url: &Url| {
             let is_tls = url.scheme() == "https";
