@@ -129,3 +129,11 @@ impl Table {
         self.rows.push(cells);
     }
 }
+/// Lines that the blocks take at least: what wraps takes more.
+pub(crate) fn height(blocks: &[Block]) -> usize {
+    let lines = |block: &Block| match block {
+        Block::Table(table) => table.rows.len(),
+        Block::Line(_) | Block::Whole(_) | Block::Verbatim(_) | Block::Blank => 1,
+    };
+    blocks.iter().map(lines).sum()
+}

@@ -79,6 +79,19 @@ fn the_flag_change_is_found_and_undone_in_few_keys() {
 }
 
 #[test]
+fn no_screen_opens_in_the_screen() {
+    let (_backends, env) = world();
+    for line in ["watch", "-e staging watch", "--read-only status --interval 1s --watch"] {
+        let mut pty = env.pty(["watch", "--interval", "200ms"]);
+        shows(&mut pty, "OK  ");
+        pty.send(&format!(":{line}\r"));
+        shows(&mut pty, "this is the watch");
+        pty.send("q");
+        assert_eq!(pty.wait().0, 0, "{line}");
+    }
+}
+
+#[test]
 fn read_only_takes_the_keys_of_changes_away() {
     let (_backends, env) = world();
     let mut pty = env.pty(["watch", "--read-only"]);

@@ -14,6 +14,9 @@ const NAME_ROOM: usize = 34;
 /// Values of a label beyond these are counted, not listed.
 const VALUES: usize = 3;
 
+/// In a flood so many groups, the worst, have their sentence and runbook: the others are to be seen at a glance.
+const DETAILED: usize = 10;
+
 /// The groups, one a line; below those that call for attention the sentence for people, and the runbook. At most `most`
 /// groups.
 pub(crate) fn groups(groups: &[Group<'_>], most: usize, view: &View) -> Vec<Block> {
@@ -23,9 +26,9 @@ pub(crate) fn groups(groups: &[Group<'_>], most: usize, view: &View) -> Vec<Bloc
     let severity = width(|group| severity(group).chars().count(), 12);
     let mut blocks = Vec::new();
     let common = common_labels(&shown.iter().collect::<Vec<_>>());
-    for group in shown {
+    for (place, group) in shown.iter().enumerate() {
         blocks.push(line(group, name, severity, &common, view));
-        let urgent = matches!(group.state, AlertState::Firing | AlertState::Pending);
+        let urgent = place < DETAILED && matches!(group.state, AlertState::Firing | AlertState::Pending);
         let summary = group.alerts.iter().find_map(|alert| alert.annotations.get("summary"));
         if let (true, Some(summary)) = (urgent, summary) {
             blocks.push(Block::Whole(vec![plain(format!("    {summary}"))]));
@@ -154,6 +157,16 @@ mod tests {
         assert_eq!(text(1), "instance=0 job=game");
         assert_eq!(text(3), "instance=0|1|2 job=game");
         assert_eq!(text(5), "5 values of instance job=game");
+    }
+
+    #[test]
+    fn in_a_flood_the_worst_are_told_in_full() {
+        let alerts: Vec<Alert> =
+            (0..30).map(|n| Alert { name: format!("Down{n:02}"), ..alert(&n.to_string()) }).collect();
+        let view = View { width: 80, height: None, unicode: true, terminal: true, now: DateTime::default() };
+        let blocks = groups(&group(&alerts), usize::MAX, &view);
+        assert_eq!(blocks.iter().filter(|block| matches!(block, Block::Whole(_))).count(), DETAILED);
+        assert_eq!(blocks.len(), 30 + DETAILED, "none is left out");
     }
 
     #[test]

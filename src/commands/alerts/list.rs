@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::commands::alerts::entry::{GroupEntry, entries, verdict};
 use crate::commands::alerts::{FilterArgs, lines};
 use crate::context::Context;
-use crate::output::block::{Block, Table, Tone, plain, span};
+use crate::output::block::{Block, Table, Tone, height, plain, span};
 use crate::output::progress::waiting;
 use crate::output::report::{Meta, Report};
 use crate::output::view::View;
@@ -136,10 +136,14 @@ impl Report for AlertList {
         if let Some(seconds) = self.stale_seconds {
             head.push(span(format!(" ({} ago)", compact(seconds)), Tone::Unknown));
         }
-        let mut blocks = vec![Block::Line(head)];
+        let mut blocks = vec![Block::Line(head.clone())];
         if !self.alerts.is_empty() {
             blocks.push(Block::Blank);
             blocks.extend(lines::groups(&group(&self.alerts), usize::MAX, view));
+        }
+        if view.height.is_some_and(|rows| rows < height(&blocks) + 3) {
+            // The top has scrolled away, and the verdict with it.
+            blocks.extend([Block::Blank, Block::Line(head)]);
         }
         blocks
     }

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::commands::incident::IncidentOrId;
 use crate::context::Context;
@@ -11,6 +12,7 @@ use crate::output::view::View;
 use liveops_domain::change::journal::Event;
 use liveops_domain::error::{Exit, Result};
 use liveops_domain::incident::event::kind;
+use liveops_domain::incident::recovery::Recovery;
 use liveops_domain::incident::state::without_quick_beginnings;
 use liveops_domain::status::source::Verdict;
 use liveops_domain::text::count::count;
@@ -41,7 +43,12 @@ pub(super) fn block(line: &Line, view: &View) -> Block {
     let tone = match line.kind.as_str() {
         kind::OPENED | kind::REOPENED | kind::ESCALATED => Tone::Bad,
         kind::ACKED | kind::MITIGATED | kind::SEVERITY => Tone::Warn,
-        kind::RESOLVED => Tone::Good,
+        // Somebody said that it is over; what the metrics said to it stands in the same line.
+        kind::RESOLVED => match line.data.get("check").and_then(Value::as_str).map(Recovery::read) {
+            None | Some(Some(true)) => Tone::Good,
+            Some(None) => Tone::Warn,
+            Some(Some(false)) => Tone::Bad,
+        },
         kind::NOTIFICATION | kind::EVIDENCE => Tone::Dim,
         kind::CHANGE_FAILED => Tone::Bad,
         _ => Tone::Plain,
@@ -110,5 +117,35 @@ impl Report for Timeline {
             ]);
         }
         Some(table)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_end_that_the_metrics_contradict_is_not_green() {
+        let view = View { width: 80, height: None, unicode: true, terminal: true, now: DateTime::default() };
+        for (recovery, want) in [
+            (Recovery::Recovered("the one KPI is normal".into()), Tone::Good),
+            (Recovery::Unknown("nothing is measured".into()), Tone::Warn),
+            (Recovery::Not("tick is 35".into()), Tone::Bad),
+        ] {
+            let event = Event {
+                seq: 1,
+                id: None,
+                at: DateTime::default(),
+                by: "ada".into(),
+                kind: kind::RESOLVED.into(),
+                data: json!({"check": recovery.text()}),
+                hash: String::new(),
+            };
+            let Block::Whole(spans) = block(&line(&event), &view) else { panic!("a whole line") };
+            assert_eq!(spans.last().map(|span| span.tone), Some(want), "{}", recovery.text());
+        }
     }
 }

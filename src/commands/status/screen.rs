@@ -16,7 +16,7 @@ use crate::commands::status::screen::kpis::kpis;
 use crate::commands::status::screen::rollouts::rollouts;
 use crate::commands::status::screen::slos::slos;
 use crate::commands::status::screen::sources::{sources, targets};
-use crate::output::block::{Block, Table, Tone, plain, span};
+use crate::output::block::{Block, Table, Tone, height, plain, span};
 use crate::output::tone;
 use crate::output::view::View;
 use liveops_domain::change::record::{ChangeRecord, ChangeState};
@@ -93,15 +93,6 @@ fn incidents(report: &StatusReport, view: &View) -> Vec<Block> {
         blocks.push(Block::Line(vec![span(text, Tone::Bad)]));
     }
     blocks
-}
-
-/// Lines that the blocks take at least: what wraps takes more.
-fn height(blocks: &[Block]) -> usize {
-    let lines = |block: &Block| match block {
-        Block::Table(table) => table.rows.len(),
-        Block::Line(_) | Block::Whole(_) | Block::Verbatim(_) | Block::Blank => 1,
-    };
-    blocks.iter().map(lines).sum()
 }
 
 pub(crate) fn word(verdict: Verdict) -> &'static str {

@@ -186,7 +186,7 @@ impl<'a> Watch<'a> {
                     sources.restart();
                     self.again(&mut terminal, &mut app)?;
                 }
-                Some(Action::Run(words)) if is_watch(&words) => app.say("this is the watch; q ends it".into()),
+                Some(Action::Run(words)) if self.is_watch(&words) => app.say("this is the watch; q ends it".into()),
                 Some(Action::Run(words)) => {
                     // The command reads the keys itself.
                     drop(events);
@@ -255,6 +255,17 @@ impl<'a> Watch<'a> {
         end.map_or(Ok(()), |code| Err(Error::Interrupted { code }))
     }
 
+    /// Would this open a screen in the screen?
+    fn is_watch(&self, words: &str) -> bool {
+        let words = std::iter::once("liveops".to_owned()).chain(words_of(words));
+        let Ok(read) = (self.cx.grammar.command)().try_get_matches_from(words) else { return false };
+        match read.subcommand() {
+            Some(("watch", _)) => true,
+            Some(("status", args)) => args.get_flag("watch"),
+            _ => false,
+        }
+    }
+
     fn again(&self, terminal: &mut Terminal<Screen>, app: &mut App) -> Result<()> {
         let (columns, rows) = dimensions();
         app.resize(columns, rows);
@@ -278,13 +289,6 @@ async fn arrived<T>(future: &mut Option<LocalBoxFuture<'_, T>>) -> T {
         Some(future) => future.await,
         None => pending().await,
     }
-}
-
-/// Would this open a screen in the screen?
-fn is_watch(words: &str) -> bool {
-    let words: Vec<String> = words_of(words);
-    let has = |word: &str| words.iter().any(|one| one == word);
-    words.first().is_some_and(|first| first == "watch") || (has("status") && has("--watch"))
 }
 
 /// The screen cannot be taken.

@@ -27,6 +27,15 @@ impl Recovery {
         }
     }
 
+    /// What a line of [`Recovery::text`] says: is it well again? None where that was not known.
+    pub fn read(text: &str) -> Option<bool> {
+        match text.split_once(':').map_or(text, |(word, _)| word) {
+            "recovered" => Some(true),
+            "NOT RECOVERED" => Some(false),
+            _ => None,
+        }
+    }
+
     /// Have the KPIs and the alert of this incident recovered?
     pub fn of(incident: &Incident, readings: &Readings) -> Self {
         let concerns =

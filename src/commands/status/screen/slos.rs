@@ -1,6 +1,7 @@
 //! The error budgets on the screen: those that burn or are not known, the worst first; the others in a line.
 
 use std::cmp::Reverse;
+use std::mem::take;
 
 use crate::commands::slo::view::{detail, headline_burn};
 use crate::output::block::{Block, Table, Tone, plain, span};
@@ -15,7 +16,7 @@ use liveops_engine::status::report::StatusReport;
 /// More of them are counted, not listed.
 const LISTED: usize = 3;
 
-/// Below this width there is no room for the burn.
+/// Below this width there is no room for the burn, and the reasons stand below the rows.
 const NARROW: usize = 60;
 
 /// What a tired person needs beside the numbers, without what its source says of itself.
@@ -43,8 +44,14 @@ pub(super) fn slos(report: &StatusReport, view: &View) -> Vec<Block> {
     };
     let shown: Vec<&SloStatus> =
         if bad.is_empty() { least().into_iter().collect() } else { bad.iter().take(LISTED).copied().collect() };
+    let is_narrow = view.width < NARROW;
+    let mut below = Vec::new();
     for one in &shown {
         let tone = tone::level(slo_level(one));
+        let mut why = why(one, report, view);
+        if is_narrow && !why.is_empty() {
+            below.push(Block::Whole(vec![span(format!("    {}: {}", one.slo.name, take(&mut why)), Tone::Dim)]));
+        }
         let left = match &one.budget.remaining {
             Ok(left) => format!("{:.1} % left", left * 100.0),
             Err(_) => "unknown".into(),
@@ -53,11 +60,12 @@ pub(super) fn slos(report: &StatusReport, view: &View) -> Vec<Block> {
             tone::mark(tone, view),
             plain(&one.slo.name),
             span(left, if one.budget.level == Level::Ok { Tone::Strong } else { tone }),
-            span(if view.width < NARROW { String::new() } else { headline_burn(one, view) }, Tone::Plain),
-            span(why(one, report, view), Tone::Dim),
+            span(if is_narrow { String::new() } else { headline_burn(one, view) }, Tone::Plain),
+            span(why, Tone::Dim),
         ]);
     }
     let mut blocks = vec![Block::heading("Error budgets"), Block::Table(table)];
+    blocks.extend(below);
     let rest = slos.len() - shown.len();
     if rest > 0 {
         let more = bad.len().saturating_sub(shown.len());
