@@ -76,9 +76,14 @@ impl NewDocument {
             return Vec::new();
         }
         let path = word(&self.path);
+        // The rules beside it count, too: those of the SLOs have runbooks of their own.
+        let rules = Path::new(&self.path).parent().and_then(Path::to_str).filter(|folder| !folder.is_empty());
         let next = match self.kind {
             Kind::Prometheus => ("have it checked", format!("promtool check config {path}")),
-            Kind::AlertRules => ("check runbooks and rules", format!("liveops runbook check --rules {path}")),
+            Kind::AlertRules => (
+                "check runbooks and rules",
+                format!("liveops runbook check --rules {}", word(rules.unwrap_or(&self.path))),
+            ),
             Kind::Alertmanager => ("have it checked", format!("amtool check-config {path}")),
             _ => ("see all", "liveops new --list".into()),
         };
