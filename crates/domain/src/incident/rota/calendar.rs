@@ -89,7 +89,7 @@ pub fn parse(text: &str, zone: Zone) -> Result<(Vec<Entry>, Vec<String>), String
     for property in text.lines().filter_map(Property::read) {
         match (property.name.as_str(), property.value.trim().to_ascii_uppercase().as_str()) {
             ("X-WR-TIMEZONE", _) if event.is_none() && zone == Zone::UTC => {
-                zone = property.value.trim().parse().unwrap_or(zone);
+                zone = Zone::known(property.value).unwrap_or(zone);
             }
             ("BEGIN", "VEVENT") => event = Some(Vec::new()),
             ("BEGIN", part) => inside.push(part.to_owned()),
