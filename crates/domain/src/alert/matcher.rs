@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::re2;
 use crate::metric::labels::{Labels, show_name};
+use crate::metric::promql::literal::{Quoted, unquoted};
 
 /// One condition on a label; a missing label is the empty text. The serialised form is that of Alertmanager's API v2.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,12 +62,19 @@ impl Matcher {
         };
         let (name, value) = (text[..at].trim(), text[at + operator.len()..].trim());
         let plain = |c: char| !c.is_whitespace() && !"{}!=~,\\\"'`".contains(c);
-        let name = match (name.starts_with('"'), unescaped(name)) {
-            (true, Some(name)) if !name.is_empty() => name,
-            (false, _) if name.chars().all(plain) && name.starts_with(|c: char| !c.is_ascii_digit()) => name.to_owned(),
+        // A name in quotes is of the newer of Alertmanager's two parsers, which reads quotes as Go does.
+        let is_new = name.starts_with('"');
+        let read = |text: &str| match unquoted(text) {
+            _ if !is_new || !text.starts_with('"') => unescaped(text),
+            Quoted::Text(text) => Some(text),
+            Quoted::Unsure | Quoted::Wrong => None,
+        };
+        let name = match read(name) {
+            Some(name) if is_new && !name.is_empty() => name,
+            _ if name.chars().all(plain) && name.starts_with(|c: char| !c.is_ascii_digit()) => name.to_owned(),
             _ => return Err(MatcherError::Name(name.into())),
         };
-        let value = unescaped(value).ok_or_else(|| MatcherError::Quote(text.into()))?;
+        let value = read(value).ok_or_else(|| MatcherError::Quote(text.into()))?;
         let matcher = Self { name, value, is_regex, is_equal };
         if is_regex && let Err(reason) = matcher.regex() {
             return Err(MatcherError::Regex { value: matcher.value, reason });
@@ -250,10 +258,11 @@ mod tests {
             (r"a=x\ny", r#"a="x\ny""#),
             (r#"a=x\"y"#, r#"a="x\"y""#),
             (r"a=x\", r#"a="x\\""#),
+            (r#""a\tb\u00e9"="x\ty""#, "\"a\\tbé\"=\"x\ty\""),
         ] {
             assert_eq!(Matcher::parse(text).map(|matcher| matcher.show()).as_deref(), Ok(want), "{text}");
         }
-        let torn = ["a=\"x", "a=x\"", "a=\"", "a=x\"y", "a=\"x\"y\"", "a=\"x\\\"", "\"a\"\t\"b\"=c"];
+        let torn = ["a=\"x", "a=x\"", "a=\"", "a=x\"y", "a=\"x\"y\"", "a=\"x\\\"", "\"a\"\t\"b\"=c", r#""a\d"=b"#];
         for text in ["", "=x", "1a=x", "a=~(", "a b=c"].into_iter().chain(torn) {
             assert!(Matcher::parse(text).is_err(), "{text}");
         }

@@ -7,7 +7,7 @@ mod ast;
 mod check;
 mod expression;
 mod functions;
-mod literal;
+pub(crate) mod literal;
 mod narrow;
 mod parser;
 mod print;
