@@ -16,11 +16,11 @@ use crate::support::redis::{cli, server};
 use crate::support::wire::WireServer;
 
 /// More than any verb sends.
-const MOST: usize = 40;
+pub(crate) const MOST: usize = 40;
 
 /// Lets requests through to this Redis until the one at `cut`; that one too, but not its reply, when it `arrives`. Then
 /// it tells so, and is silent.
-fn proxy(upstream: u16, cut: usize, arrives: bool) -> (WireServer, Receiver<()>) {
+pub(crate) fn proxy(upstream: u16, cut: usize, arrives: bool) -> (WireServer, Receiver<()>) {
     let (told, cuts) = channel();
     let (told, count) = (Mutex::new(told), Arc::new(AtomicUsize::new(0)));
     let proxy = WireServer::start(move |wire| {
@@ -54,11 +54,14 @@ fn proxy(upstream: u16, cut: usize, arrives: bool) -> (WireServer, Receiver<()>)
     (proxy, cuts)
 }
 
-/// Runs the verb until the cut, and kills it there. `false`: it has ended before.
-fn killed(env: &TestEnv, port: u16, verb: &[&str], cuts: &Receiver<()>) -> bool {
+/// Runs a verb of flags through the proxy until the cut.
+fn flag_killed(env: &TestEnv, port: u16, verb: &[&str], cuts: &Receiver<()>) -> bool {
     let url = format!("redis://127.0.0.1:{port}");
-    let options = ["--yes", "--redis", &url];
-    let line = ["flag"].iter().chain(verb).chain(&options);
+    killed(env, &[&["flag"], verb, &["--yes", "--redis", &url]].concat(), cuts)
+}
+
+/// Runs the line until the cut, and kills it there. `false`: it has ended before.
+pub(crate) fn killed(env: &TestEnv, line: &[&str], cuts: &Receiver<()>) -> bool {
     let mut child: Child = env.bare(line).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary runs");
     loop {
         match cuts.recv_timeout(Duration::from_millis(5)) {
@@ -69,7 +72,7 @@ fn killed(env: &TestEnv, port: u16, verb: &[&str], cuts: &Receiver<()>) -> bool 
             }
             Err(RecvTimeoutError::Timeout) => {
                 if let Some(ended) = child.try_wait().expect("it was started") {
-                    assert!(ended.success(), "{verb:?}");
+                    assert!(ended.success(), "{line:?}");
                     return false;
                 }
             }
@@ -94,7 +97,7 @@ fn killed_between_any_two_requests_it_leaves_old_or_new_and_can_go_on() {
                 cli(redis.port(), &["HSET", "feature_flags", "shop", OLD]);
                 let old = place.get("shop");
                 let (proxy, cuts) = proxy(redis.port(), cut, arrives);
-                finished = !killed(&env, proxy.port(), verb, &cuts);
+                finished = !flag_killed(&env, proxy.port(), verb, &cuts);
                 let at = format!("{verb:?} cut at {cut}, {arrives}");
                 // The value is the old one, without a history, or what the history says, to the byte.
                 let history = place.history("shop");
@@ -172,7 +175,7 @@ fn what_writes_several_flags_leaves_each_old_or_new_and_can_be_repeated() {
                     env.run(["flag", "set", "shop", "--pct", "40", "--yes"]).expect_code(0);
                 }
                 let (proxy, cuts) = proxy(redis.port(), cut, arrives);
-                finished = !killed(&env, proxy.port(), verb, &cuts);
+                finished = !flag_killed(&env, proxy.port(), verb, &cuts);
                 let at = format!("{verb:?} cut at {cut}, {arrives}");
                 for name in ["shop", "fresh"] {
                     let stored = cli(redis.port(), &["HGET", "feature_flags", name]);

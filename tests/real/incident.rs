@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::flag_crash::{MOST, killed, proxy};
 use crate::support::listener::Listener;
 use crate::support::process::{Program, Server};
 use crate::support::{Alertmanager, TestEnv, until};
@@ -66,11 +67,16 @@ fn redis() -> Server {
 
 fn member(actor: &str, port: u16) -> TestEnv {
     let env = TestEnv::new().var("LIVEOPS_ACTOR", actor);
+    share(&env, port);
+    env
+}
+
+/// From now on by the Redis at this port.
+fn share(env: &TestEnv, port: u16) {
     env.write(
         "liveops.yaml",
         format!("version: 1\nenvironments: {{ prod: {{}} }}\nincidents: {{ redis: {{ url: 'redis://127.0.0.1:{port}/0' }} }}\n"),
     );
-    env
 }
 
 fn texts(env: &TestEnv, id: &str) -> Vec<String> {
@@ -109,4 +115,35 @@ fn two_teams_share_a_redis_and_lose_nothing() {
     assert_eq!(story, ["opened P1: down", "acknowledged", "by ada", "ada alone", "bob alone"]);
     let again = ada.run(["incident", "sync", "-o", "json"]).expect_code(0).json();
     assert_eq!((&again["data"]["received"], &again["data"]["sent"]), (&json!(0), &json!(0)));
+}
+
+#[test]
+fn a_sync_that_is_killed_between_any_two_requests_loses_nothing_and_doubles_nothing() {
+    let server = redis();
+    for arrives in [false, true] {
+        let mut finished = false;
+        for cut in 0..MOST {
+            crate::support::redis::cli(server.port(), &["FLUSHALL"]);
+            let (ada, bob) = (member("ada", server.port()), member("bob", server.port()));
+            ada.run(["incident", "open", "--sev", "p3", "--title", "slow"]).expect_code(0);
+            let id = incidents(&ada)[0]["id"].as_str().unwrap().to_owned();
+            bob.run(["incident", "note", "by bob"]).expect_code(0);
+            // Nothing listens there.
+            share(&ada, 1);
+            ada.run(["incident", "note", "by ada"]).expect_code(0);
+            let (proxy, cuts) = proxy(server.port(), cut, arrives);
+            share(&ada, proxy.port());
+            finished = !killed(&ada, &["incident", "sync"], &cuts);
+            share(&ada, server.port());
+            ada.run(["incident", "sync"]).expect_code(0);
+            bob.run(["incident", "sync"]).expect_code(0);
+            let (hers, his) = (texts(&ada, &id), texts(&bob, &id));
+            assert_eq!(hers, his, "cut at {cut}, {arrives}");
+            assert_eq!(hers, ["opened P3: slow", "by bob", "by ada"], "cut at {cut}, {arrives}");
+            if finished {
+                break;
+            }
+        }
+        assert!(finished, "it sends more than {MOST} requests");
+    }
 }
