@@ -64,10 +64,14 @@ impl Matcher {
         let plain = |c: char| !c.is_whitespace() && !"{}!=~,\\\"'`".contains(c);
         // A name in quotes is of the newer of Alertmanager's two parsers, which reads quotes as Go does.
         let is_new = name.starts_with('"');
-        let read = |text: &str| match unquoted(text) {
-            _ if !is_new || !text.starts_with('"') => unescaped(text),
-            Quoted::Text(text) => Some(text),
-            Quoted::Unsure | Quoted::Wrong => None,
+        let read = |text: &str| {
+            if !is_new || !text.starts_with('"') {
+                return unescaped(text);
+            }
+            match unquoted(text) {
+                Quoted::Text(text) => Some(text),
+                Quoted::Unsure | Quoted::Wrong => None,
+            }
         };
         let name = match read(name) {
             Some(name) if is_new && !name.is_empty() => name,
@@ -258,6 +262,7 @@ mod tests {
             (r"a=x\ny", r#"a="x\ny""#),
             (r#"a=x\"y"#, r#"a="x\"y""#),
             (r"a=x\", r#"a="x\\""#),
+            ("ÇÇ!~é", "\"ÇÇ\"!~\"é\""),
             (r#""a\tb\u00e9"="x\ty""#, "\"a\\tbé\"=\"x\ty\""),
         ] {
             assert_eq!(Matcher::parse(text).map(|matcher| matcher.show()).as_deref(), Ok(want), "{text}");
